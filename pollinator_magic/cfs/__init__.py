@@ -1,0 +1,1 @@
+"""The meta-filesystem of ColonyOS: labels on the server, contents in an object store (protocol.md, section 10)."""

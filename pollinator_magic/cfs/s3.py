@@ -1,0 +1,238 @@
+"""Objects in an S3 bucket, over boto3.
+
+The endpoint and the keys are the own environment's, whatever a file's metadata says. No boto3 traceback and no key ever
+shows in an error.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pollinator_magic.colonies.models import Reference, S3Object
+from pollinator_magic.colonies.rpc import is_loopback
+from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pollinator_magic.settings import S3Settings
+
+_CHUNK = 1024 * 1024
+_PART = 16 * _CHUNK
+_PARTS_AT_ONCE = 4
+_ATTEMPTS = 3
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 60
+_DEFAULT_REGION = "us-east-1"
+_MISSING_BUCKET = "NoSuchBucket"
+
+
+class S3Objects:
+    """Objects in the bucket of `settings`, over at most `connections` connections.
+
+    A bucket that does not exist is made by the first `put`, as the Go tools do.
+    """
+
+    def __init__(self, settings: S3Settings, *, connections: int = 16) -> None:
+        self.settings = settings
+        self._connections = connections
+        self._connecting = threading.Lock()
+        self._connected: Any = None
+
+    def put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
+        """Store the content of `file`, in parts that are sent side by side if it is large; see ObjectStore."""
+        try:
+            self._put(name, file, advance)
+        except _BucketMissing:
+            self._create_bucket()
+            self._put(name, file, advance)
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """Yield the content of an object, going on where a broken connection left off; see ObjectStore."""
+        from botocore.exceptions import BotoCoreError
+
+        offset, failures = 0, 0
+        while True:
+            body = self._open(name, offset)
+            try:
+                for chunk in body.iter_chunks(_CHUNK):
+                    offset += len(chunk)
+                    yield chunk
+            except BotoCoreError as error:
+                failures += 1
+                if failures == _ATTEMPTS:
+                    raise self._unreachable(error) from None
+                time.sleep(0.2 * failures)
+            else:
+                return
+            finally:
+                body.close()
+
+    def delete(self, name: str) -> None:
+        """Delete an object; see ObjectStore."""
+        with self._errors(name):
+            self._client.delete_object(Bucket=self.settings.bucket, Key=name)
+
+    def reference(self, name: str) -> Reference:
+        """Return what the metadata of a file says of its object, as the Go tools write it but without keys."""
+        settings = self.settings
+        return Reference(
+            s3object=S3Object(
+                server=settings.endpoint,
+                port=-1,
+                tls=settings.tls,
+                region=settings.region,
+                object=name,
+                bucket=settings.bucket,
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"S3Objects({self.settings.endpoint}, bucket={self.settings.bucket!r})"
+
+    @property
+    def _client(self) -> Any:
+        with self._connecting:
+            if self._connected is None:
+                with self._errors(""):
+                    self._connected = self._connect()
+            return self._connected
+
+    def _connect(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        settings = self.settings
+        host = settings.endpoint.rpartition(":")[0] or settings.endpoint
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=f"{'https' if settings.tls else 'http'}://{settings.endpoint}",
+            aws_access_key_id=settings.access_key,
+            aws_secret_access_key=settings.secret_key,
+            region_name=settings.region or _DEFAULT_REGION,
+            verify=None if settings.verify else False,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                read_timeout=_READ_TIMEOUT_S,
+                max_pool_connections=self._connections * 2,  # parts of large files have threads of their own
+                tcp_keepalive=True,
+                proxies={} if is_loopback(host) else None,
+                # Older servers refuse the checksums that newer versions of boto3 send by default.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def _put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
+        with file.open("rb") as content, self._errors(name):
+            size = file.stat().st_size
+            if size <= _PART:
+                self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
+                advance(size)
+            else:
+                from boto3.s3.transfer import TransferConfig
+
+                self._client.upload_file(
+                    str(file),
+                    self.settings.bucket,
+                    name,
+                    Callback=advance,
+                    Config=TransferConfig(
+                        multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS_AT_ONCE
+                    ),
+                )
+
+    def _open(self, name: str, offset: int) -> Any:
+        with self._errors(name):
+            ranged = {"Range": f"bytes={offset}-"} if offset else {}
+            reply = self._client.get_object(Bucket=self.settings.bucket, Key=name, **ranged)
+        if offset and reply["ResponseMetadata"]["HTTPStatusCode"] != 206:
+            reply["Body"].close()
+            raise StorageError(f"The connection to {self._place} broke in the middle of an object. Run again.")
+        return reply["Body"]
+
+    def _create_bucket(self) -> None:
+        region = self.settings.region or _DEFAULT_REGION
+        elsewhere = {} if region == _DEFAULT_REGION else {"LocationConstraint": region}
+        try:
+            with self._errors(""):
+                self._client.create_bucket(
+                    Bucket=self.settings.bucket,
+                    **({"CreateBucketConfiguration": elsewhere} if elsewhere else {}),
+                )
+        except _BucketExists:
+            return  # made by another thread or client
+        except StorageError as error:
+            raise type(error)(
+                f"The bucket {self.settings.bucket!r} does not exist at {self.settings.endpoint} and cannot be made: "
+                f"{error} Check AWS_S3_BUCKET, or ask for the bucket to be made."
+            ) from None
+
+    @property
+    def _place(self) -> str:
+        return f"bucket {self.settings.bucket!r} at {self.settings.endpoint}"
+
+    @contextmanager
+    def _errors(self, name: str) -> Iterator[None]:
+        """Turn what boto3 raises into the errors of this project."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            raise self._refused(error.response, name) from None
+        except Boto3Error as error:  # from upload_file, around a ClientError
+            cause = error.__context__
+            if isinstance(cause, ClientError):
+                raise self._refused(cause.response, name) from None
+            raise StorageError(f"Cannot write to {self._place}: {type(error).__name__}.") from None
+        except BotoCoreError as error:
+            raise self._unreachable(error) from None
+
+    def _refused(self, response: Any, name: str) -> StorageError:
+        code = str(response.get("Error", {}).get("Code", ""))
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if status in {401, 403}:
+            return StorageDenied(
+                f"The object store at {self.settings.endpoint} does not accept these keys for bucket "
+                f"{self.settings.bucket!r} ({code}). Check AWS_S3_ACCESSKEY, AWS_S3_SECRETKEY and AWS_S3_BUCKET."
+            )
+        if code == _MISSING_BUCKET:
+            return _BucketMissing(
+                f"There is no bucket {self.settings.bucket!r} at {self.settings.endpoint}. Check AWS_S3_BUCKET."
+            )
+        if code in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
+            return _BucketExists(f"The {self._place} exists.")
+        if status == 404:
+            return ObjectMissing(f"The {self._place} has no object {name}.")
+        return StorageError(f"The {self._place} refused a request: {code or 'no reason'} (HTTP {status}).")
+
+    def _unreachable(self, error: Exception) -> StorageError:
+        from botocore.exceptions import SSLError
+
+        endpoint = self.settings.endpoint
+        if isinstance(error, SSLError):
+            return StorageError(
+                f"There is no trusted TLS connection to the object store at {endpoint}. If it does not speak TLS, set "
+                "AWS_S3_TLS=false; if its certificate is from an authority of your own, name its file in AWS_CA_BUNDLE."
+            )
+        return StorageError(
+            f"The object store at {endpoint} cannot be reached ({type(error).__name__}). "
+            "Check AWS_S3_ENDPOINT and AWS_S3_TLS, and that it is running."
+        )
+
+
+class _BucketMissing(StorageError):
+    """The bucket does not exist, and might be made."""
+
+
+class _BucketExists(StorageError):
+    """The bucket that should be made exists."""

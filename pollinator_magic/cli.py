@@ -1,0 +1,143 @@
+"""The command line: `pollinate SUBCOMMAND`, `python -m pollinator_magic SUBCOMMAND`, and `%pollinator SUBCOMMAND`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pollinator_magic import commands
+from pollinator_magic.commands import Context
+from pollinator_magic.errors import Interrupted, JobError, PollinatorError, UsageError, did_you_mean
+from pollinator_magic.options import Parser, add_run_options
+from pollinator_magic.screen import TerminalScreen
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from pollinator_magic.jobs import Job
+
+    Action = Callable[[argparse.Namespace, Context], Job | None]
+    Configure = Callable[[argparse.ArgumentParser], None]
+
+
+def _nothing(_parser: argparse.ArgumentParser) -> None:
+    """Add no arguments."""
+
+
+def _new(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--name", required=True, metavar="EXECUTOR", help="the executor that shall run it")
+    parser.add_argument("--image", metavar="REF", help="container image")
+    parser.add_argument("--init", metavar="CMD", help="what runs before the program, e.g. 'pip3 install numpy'")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    add_run_options(parser)
+    parser.add_argument("--follow", action="store_true", help="show the log and bring back the results")
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="environment file with COLONIES_* and AWS_S3_*")
+
+
+def _executors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also those that are pending, rejected or gone")
+    parser.add_argument("--local", action="store_true", help="those of the embedded colony")
+
+
+def _jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those of the whole colony, not only of this project")
+    parser.add_argument("--count", type=int, default=20, metavar="N", help="how many at the most")
+
+
+def _id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="process id, or its first four or more characters")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    _id(parser)
+    parser.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
+
+
+def _pull(parser: argparse.ArgumentParser) -> None:
+    _id(parser)
+    parser.add_argument("--to", metavar="DIR", help="directory that gets the results")
+    parser.add_argument("--get", dest="patterns", action="append", metavar="PATTERN", help="only results that match")
+
+
+def _local(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("start", "stop", "status", "reset", "logs"))
+    parser.add_argument("--yes", action="store_true", help="really reset")
+    parser.add_argument("--lines", type=int, default=50, metavar="N", help="how many lines of logs")
+
+
+def _executor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("start",))
+    parser.add_argument("engine", choices=("process",), help="process: jobs run directly on this machine")
+    parser.add_argument("--name", required=True, help="name of the executor in the colony")
+    parser.add_argument("--fs-dir", metavar="DIR", help="where the jobs' files lie on this machine")
+
+
+SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
+    "new": (commands.new, _new),
+    "run": (commands.run, _run),
+    "funcspec": (commands.funcspec, add_run_options),
+    "version": (commands.version, _nothing),
+    "connect": (commands.connect_file, _file),
+    "status": (commands.status, _nothing),
+    "executors": (commands.executors, _executors),
+    "jobs": (commands.jobs, _jobs),
+    "attach": (commands.attach, _id),
+    "logs": (commands.logs, _logs),
+    "cancel": (commands.cancel, _id),
+    "pull": (commands.pull, _pull),
+    "local": (commands.local, _local),
+    "executor": (commands.start_executor, _executor),
+}
+
+
+def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate") -> Job | None:
+    """Carry out one subcommand; raise PollinatorError (UsageError for words that cannot be meant)."""
+    if not words or words[0] in {"-h", "--help", "help"}:
+        context.screen.show(overview(prog))
+        return None
+    name, *rest = words
+    if name not in SUBCOMMANDS:
+        raise UsageError(
+            f"{prog}: there is no subcommand {name!r}.{did_you_mean(name, SUBCOMMANDS)} `{prog} help` lists them."
+        )
+    action, configure = SUBCOMMANDS[name]
+    parser = Parser(prog=f"{prog} {name}", description=action.__doc__, add_help=False)
+    parser.add_argument("-h", "--help", action="store_true", help="show this help")
+    configure(parser)
+    if "-h" in rest or "--help" in rest:
+        context.screen.show(parser.format_help())
+        return None
+    return action(parser.parse_intermixed_args(rest), context)
+
+
+def overview(prog: str) -> str:
+    """Return one line a subcommand."""
+    lines = [f"  {name:<10} {(action.__doc__ or '').splitlines()[0]}" for name, (action, _) in SUBCOMMANDS.items()]
+    return "\n".join([f"usage: {prog} SUBCOMMAND …   (`{prog} SUBCOMMAND --help` for more)", "", *lines])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, 1 for a failed job, 2 for an error, 130 when interrupted."""
+    screen = TerminalScreen()
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        dispatch(words, Context(screen, Path.cwd()))
+    except Interrupted as interrupted:
+        screen.say(str(interrupted))
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except JobError as error:
+        screen.say(str(error))
+        return 1
+    except PollinatorError as error:
+        screen.say(str(error))
+        return 2
+    return 0

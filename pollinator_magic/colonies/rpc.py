@@ -1,0 +1,260 @@
+"""Signed requests over one keep-alive session: timeouts, retries, and words for a network that fails.
+
+What is in the envelopes is the matter of `envelope`; here they are carried. A request is sent again only if the first
+one certainly did not reach the server, or if carrying it out twice does no harm (`repeatable`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import random
+import threading
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, TypeVar
+
+from pollinator_magic.colonies.envelope import Request, printable, seal, short, unseal
+from pollinator_magic.errors import InvalidReply, ServerError, ServerUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+
+    from pollinator_magic.colonies.address import Server
+    from pollinator_magic.colonies.keys import PrivateKey
+
+    T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_CONNECTIONS = 32  # kept open at most; more than the threads of a transfer
+_RETRIES = 3
+_PATIENCE_S = 10.0  # no further retry after that long, except the first one
+_FIRST_DELAY_S = 0.2
+_STALE_AFTER_S = 20.0
+_LARGEST_REPLY = 256 * 1024 * 1024
+
+
+class Rpc:
+    """Calls operations of one Colonies server as one key. May be used by many threads at once.
+
+    All threads share one `requests.Session`, so that a pool of short-lived threads does not pay a TLS handshake each.
+    urllib3's connection pool below it is made for that; what a session itself could change between threads (cookies,
+    redirects) is turned off.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        key: PrivateKey,
+        *,
+        connect_timeout_s: float = 5,
+        read_timeout_s: float = 30,
+        verify: bool = True,
+    ) -> None:
+        import requests  # here and below, because it costs a notebook's start 40 ms or more
+        from requests.adapters import HTTPAdapter
+
+        self.server = server
+        self.key = key
+        self.requests = 0
+        """How many HTTP requests were sent."""
+        self.verify = verify
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._session = requests.Session()
+        self._session.trust_env = not is_loopback(server.host)  # a proxy cannot reach our loopback
+        self._authorities = certificate_authorities()  # requests reads it only together with the proxies
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount(server.url, HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS))
+        self._counting = threading.Lock()
+        self._last_reply = time.monotonic()
+        self._closing = threading.Event()
+
+    def call(
+        self,
+        msgtype: str,
+        message: Mapping[str, object],
+        reply: type[T],
+        *,
+        repeatable: bool = True,
+        read_timeout_s: float | None = None,
+    ) -> T:
+        """Carry out one operation and return its reply as a value of type `reply` (a list is never None).
+
+        `repeatable`: whether carrying it out twice does no harm, so that it may be sent again when the connection
+        breaks. `read_timeout_s` is for operations that wait on the server. Raises ServerError.
+        """
+        request = Request(self.server, self.key.identity, msgtype, message)
+        body = seal(self.key, msgtype, message)
+        if not repeatable:
+            self._drop_stale_connections()
+        started = time.monotonic()
+        lost = False
+        attempt = 0
+        while True:
+            try:
+                answer, status = self._post(body, read_timeout_s or self._read_timeout_s)
+                return unseal(answer, status, reply, request)
+            except ServerUnreachable as error:
+                lost = lost or error.sent
+                late = attempt > 0 and time.monotonic() - started > _PATIENCE_S
+                again = error.passing and (repeatable or not error.sent)
+                if not again or late or attempt == _RETRIES or self._closing.wait(_delay_s(attempt)):
+                    raise
+                _log.debug("%s is sent again: %s", msgtype, error)
+                attempt += 1
+            except ServerError as error:
+                error.repeated = lost
+                raise
+
+    def healthy(self) -> bool:
+        """Whether the server answers its health check. Not signed, not repeated; never raises."""
+        import requests
+
+        try:
+            with self._exchange("GET", "/health", None, self._connect_timeout_s) as response:
+                return response.status_code == 200
+        except requests.RequestException:
+            return False
+
+    def close(self) -> None:
+        """Close the connections and end the waiting between retries."""
+        self._closing.set()
+        self._session.close()
+
+    def __repr__(self) -> str:
+        return f"Rpc({self.server.url}, identity {short(self.key.identity)})"
+
+    def _post(self, body: bytes, read_timeout_s: float) -> tuple[bytes, int]:
+        import requests
+
+        try:
+            with self._exchange("POST", "/api", body, read_timeout_s) as response:
+                self._refuse_redirect(response)
+                answer = self._read(response)
+                self._last_reply = time.monotonic()
+                return answer, response.status_code
+        except requests.RequestException as error:
+            raise self._unreachable(error, read_timeout_s) from error
+
+    def _exchange(self, method: str, path: str, body: bytes | None, read_timeout_s: float) -> requests.Response:
+        with self._counting:
+            self.requests += 1
+        return self._session.request(
+            method,
+            self.server.url + path,
+            data=body,
+            headers={"Content-Type": "application/json"} if body else {},
+            timeout=(self._connect_timeout_s, read_timeout_s),
+            verify=(self._authorities or True) if self.verify else False,  # on the session, the environment would win
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _read(self, response: requests.Response) -> bytes:
+        chunks, size = [], 0
+        for chunk in response.iter_content(256 * 1024):
+            size += len(chunk)
+            if size > _LARGEST_REPLY:
+                raise InvalidReply(f"The answer of {self.server} is larger than {_LARGEST_REPLY >> 20} MiB.")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _refuse_redirect(self, response: requests.Response) -> None:
+        if not 300 <= response.status_code < 400:
+            return
+        target = response.headers.get("Location", "")
+        if target.startswith("https://") and not self.server.tls:
+            advice = "Set COLONIES_TLS=true, and COLONIES_SERVER_PORT if the port is another."
+        else:
+            advice = "Check COLONIES_SERVER_HOST and COLONIES_SERVER_PORT."
+        raise InvalidReply(
+            f"{self.server} sends us on to {printable(target, 100)!r}. {advice}", status=response.status_code
+        )
+
+    def _drop_stale_connections(self) -> None:
+        """Close idle connections that may have died unnoticed (a laptop slept, a router forgot).
+
+        What may not be repeated would otherwise be written into a dead connection and its fate be unknown.
+        """
+        if time.monotonic() - self._last_reply > _STALE_AFTER_S:
+            self._session.close()  # closes idle connections only; it stays usable
+
+    def _unreachable(self, error: requests.RequestException, read_timeout_s: float) -> ServerUnreachable:
+        """Say what happened to the connection, and whether the request may have reached the server."""
+        import requests
+
+        at = f"The Colonies server at {self.server}"
+        check = "Check COLONIES_SERVER_HOST and COLONIES_SERVER_PORT, and that the server is running."
+        causes = list(_causes(error))
+        names = {type(cause).__name__ for cause in causes}
+        text = " ".join(str(cause) for cause in causes)
+        if isinstance(error, requests.ConnectTimeout):
+            return ServerUnreachable(f"{at} does not answer within {self._connect_timeout_s:g} s. {check}")
+        if isinstance(error, requests.exceptions.ProxyError):
+            return ServerUnreachable(f"{at} cannot be reached through the proxy of HTTPS_PROXY or HTTP_PROXY. {check}")
+        if "SSLCertVerificationError" in names:
+            return ServerUnreachable(
+                f"The certificate of {self.server} is not trusted: {_certificate_problem(causes)}. If its authority is "
+                "your own, name its file in REQUESTS_CA_BUNDLE.",
+                passing=False,
+            )
+        if self.server.tls and ("WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text):
+            return ServerUnreachable(
+                f"{self.server} does not speak TLS (https). If that is meant, set COLONIES_TLS=false.", passing=False
+            )
+        if "NameResolutionError" in names:
+            return ServerUnreachable(f"There is no host named {self.server.host!r}. Check COLONIES_SERVER_HOST.")
+        if names & {"NewConnectionError", "ClosedPoolError"}:
+            return ServerUnreachable(f"{at} cannot be reached: {_reason(causes)}. {check}")
+        if isinstance(error, requests.ReadTimeout) or "ReadTimeoutError" in names:
+            return ServerUnreachable(f"{at} did not answer within {read_timeout_s:g} s.", sent=True)
+        hint = "" if self.server.tls else " If it expects TLS (https), set COLONIES_TLS=true."
+        return ServerUnreachable(f"{at} broke the connection: {_reason(causes)}.{hint}", sent=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by name or number."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def certificate_authorities() -> str:
+    """Return the file or directory of the authorities that the user names; "" for those that come with `requests`."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+
+
+def _delay_s(attempt: int) -> float:
+    return _FIRST_DELAY_S * (1 << attempt) * random.uniform(0.5, 1.5)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return the error and all that it wraps, outermost first (urllib3 wraps in `reason`, `args` and causes)."""
+    found: list[BaseException] = []
+    pending: list[object] = [error]
+    while pending:
+        cause = pending.pop(0)
+        if isinstance(cause, BaseException) and cause not in found:
+            found.append(cause)
+            pending += [getattr(cause, "reason", None), cause.__cause__, cause.__context__, *cause.args]
+    return found
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """Return the words of the operating system, which are shorter than those of the libraries around them."""
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and cause.strerror:
+            return printable(cause.strerror).lower()
+    return printable(str(causes[-1]), 120)
+
+
+def _certificate_problem(causes: list[BaseException]) -> str:
+    return next(
+        (printable(str(cause.verify_message)) for cause in causes if hasattr(cause, "verify_message")), "unknown"
+    )

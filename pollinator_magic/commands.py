@@ -1,0 +1,330 @@
+"""The subcommands of `%pollinator …` and `pollinate …`: what each does, whatever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pollinator_magic
+from pollinator_magic.colonies.models import ExecutorState
+from pollinator_magic.connect import LOCAL, connect, connect_for, use_environment_file
+from pollinator_magic.errors import ProjectError
+from pollinator_magic.jobs import Job, prepare, preview
+from pollinator_magic.jobs.results import human_size
+from pollinator_magic.options import run_options
+from pollinator_magic.running import Run, apply, follow_to_end
+from pollinator_magic.screen import describe_state, human_duration, printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from pollinator_magic.cfs.plan import Plan
+    from pollinator_magic.colonies.models import Executor, FunctionSpec, Process
+    from pollinator_magic.jobs import Preview, Session
+    from pollinator_magic.local.colony import LocalStatus
+    from pollinator_magic.options import RunOptions
+    from pollinator_magic.project import Project
+    from pollinator_magic.screen import Screen
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a subcommand acts."""
+
+    screen: Screen
+    directory: Path
+    """The project's directory: the notebook's, or the current one."""
+
+    def session(self, executors: Sequence[str] = ()) -> Session:
+        """Return the session of the colony of these executors; say so if the embedded one has to be started."""
+        return connect_for(executors, announce=self.screen.say)
+
+    def project(self) -> Project:
+        """Return the project of this directory; raise ProjectError if there is none."""
+        from pollinator_magic.project import Project
+
+        return Project.open(self.directory)
+
+    def project_if_any(self) -> Project | None:
+        """Return the project of this directory, or None."""
+        try:
+            return self.project()
+        except ProjectError:
+            return None
+
+    def job(self, text: str) -> Job:
+        """Return the job of this process id or beginning of one, in the colony of the project or the default one."""
+        project = self.project_if_any()
+        return Job.attach(self.session_of_project(project), text, project)
+
+    def session_of_project(self, project: Project | None) -> Session:
+        """Return the session of the colony that the project's executors belong to."""
+        from pollinator_magic.settings import is_configured
+
+        names = project.executors if project is not None else ()
+        return self.session(names if is_configured() or LOCAL in names else ())
+
+
+# --- the four of the Go tool ----------------------------------------------------------------------------------------
+
+
+def new(args: argparse.Namespace, context: Context) -> None:
+    """Make a project here: project.yaml, a sample program and a sample file of data."""
+    from pollinator_magic.project import Project
+
+    given = {key: value for key, value in (("image", args.image), ("init", args.init)) if value is not None}
+    project = Project.create(context.directory, args.name, **given)
+    context.screen.show(
+        f"Made {project.root / 'project.yaml'} with a sample in cfs/src. Run it with `pollinate run --follow`."
+    )
+
+
+def run(args: argparse.Namespace, context: Context) -> Job | None:
+    """Submit the project as it is; with --follow, show its log and bring back its results."""
+    options = replace(run_options(args), detach=args.detach or not args.follow)
+    return run_project(context, context.project(), options)
+
+
+def run_project(context: Context, project: Project, options: RunOptions) -> Job | None:
+    """Submit a project with these options, or only show what would be sent."""
+    project = apply(project, options)
+    session = context.session_of_project(project)
+    for warning in project.warnings:
+        context.screen.say(warning)
+    if options.dry_run:
+        show_preview(context.screen, preview(session, project))
+        return None
+    return Run(session, project, options, context.screen).start()
+
+
+def funcspec(args: argparse.Namespace, context: Context) -> None:
+    """Synchronise, make a snapshot, and print the function specification that `run` would submit."""
+    project = apply(context.project(), run_options(args))
+    session = context.session_of_project(project)
+    with context.screen.transfer() as progress:
+        spec = prepare(session, project, progress=progress)
+    context.screen.show(spec_text(spec))
+
+
+def version(_args: argparse.Namespace, context: Context) -> None:
+    """Print the version of this package."""
+    context.screen.show(f"pollinator-magic {pollinator_magic.__version__}")
+
+
+# --- the colony -----------------------------------------------------------------------------------------------------
+
+
+def connect_file(args: argparse.Namespace, context: Context) -> None:
+    """Load an environment file (COLONIES_*, AWS_S3_*) and check that its colony accepts its key."""
+    session = use_environment_file(Path(args.file).expanduser())
+    user = session.client.me()
+    context.screen.show(
+        f"Connected to colony {session.connection.colony!r} at {session.connection.server} as {user.name!r}."
+    )
+
+
+def status(_args: argparse.Namespace, context: Context) -> None:
+    """Show which colony is used, whether it answers, and what goes on there."""
+    session = context.session_of_project(context.project_if_any())
+    connection, client = session.connection, session.client
+    user = client.me()
+    counts = client.statistics()
+    storage = connection.storage
+    rows = [
+        ("colony", f"{connection.colony} at {connection.server}{' (embedded)' if connection.embedded else ''}"),
+        ("user", f"{user.name} (identity {_short(connection.key.identity)})"),
+        ("storage", str(storage) if storage else "none: files cannot be carried"),
+        ("executors", str(sum(executor.status is ExecutorState.APPROVED for executor in client.executors()))),
+        ("waiting", str(counts.waitingprocesses)),
+        ("running", str(counts.runningprocesses)),
+    ]
+    context.screen.table(["", ""], rows)
+
+
+def executors(args: argparse.Namespace, context: Context) -> None:
+    """List the executors of the colony."""
+    session = context.session([LOCAL] if args.local else ())
+    found = session.client.executors() if args.all else session.usable_executors()
+    if not found:
+        context.screen.show(f"Colony {session.connection.colony!r} has no executors.")
+        return
+    header = ["name", "type", "state", "last heard", "hardware", "place"]
+    context.screen.table(header, [_executor_row(executor) for executor in sorted(found, key=lambda e: e.executorname)])
+
+
+def _executor_row(executor: Executor) -> list[str]:
+    hardware = executor.capabilities.hardware[0] if executor.capabilities.hardware else None
+    parts = []
+    if hardware:
+        if hardware.nodes > 1:
+            parts.append(f"{hardware.nodes} nodes")
+        if hardware.cpu:
+            parts.append(f"{hardware.cpu} CPU")
+        if hardware.mem:
+            parts.append(hardware.mem)
+        if hardware.gpu.count:
+            parts.append(f"{hardware.gpu.count} x {hardware.gpu.name or 'GPU'}")
+    return [
+        executor.executorname,
+        executor.executortype,
+        executor.status.name.lower(),
+        _ago(executor.last_heard_at) or "never",
+        ", ".join(parts),
+        executor.place,
+    ]
+
+
+# --- jobs -----------------------------------------------------------------------------------------------------------
+
+
+def jobs(args: argparse.Namespace, context: Context) -> None:
+    """List the newest processes of the colony, or those of the project here."""
+    project = context.project_if_any()
+    session = context.session_of_project(project)
+    found = session.recent_processes(count=100)
+    if project is not None and not args.all:
+        mark = f"/pollinator/{project.name}/"
+        found = [process for process in found if any(mark in mount.label for mount in process.spec.fs.dirs)]
+    if not found:
+        context.screen.show("No jobs yet.")
+        return
+    context.screen.table(
+        ["process", "state", "submitted", "executor", "by"], [_job_row(process) for process in found[: args.count]]
+    )
+
+
+def _job_row(process: Process) -> list[str]:
+    return [
+        process.processid[:12],
+        describe_state(process),
+        _ago(process.submitted_at),
+        ", ".join(process.spec.conditions.executornames or ()) or "any",
+        process.initiatorname,
+    ]
+
+
+def attach(args: argparse.Namespace, context: Context) -> Job:
+    """Show a job's log from its beginning, follow it to its end and bring back its results."""
+    job = context.job(args.id)
+    return follow_to_end(job, context.screen.job(job), context.screen)
+
+
+def logs(args: argparse.Namespace, context: Context) -> None:
+    """Print the log of a job as far as it is there."""
+    log = context.job(args.id).log
+    context.screen.show(printable(log.tail(args.tail) if args.tail else str(log)))
+
+
+def cancel(args: argparse.Namespace, context: Context) -> None:
+    """Cancel a job."""
+    job = context.job(args.id)
+    was_closed = job.process.status.closed
+    job.cancel()
+    state = describe_state(job.process)
+    context.screen.show(
+        f"Process {job.short_id} had ended already: {state}." if was_closed else f"Cancelled {job.short_id}."
+    )
+
+
+def pull(args: argparse.Namespace, context: Context) -> Job:
+    """Bring back the results of a job, into cfs/result or the directory that is named."""
+    job = context.job(args.id)
+    to = Path(args.to).expanduser() if args.to else None
+    with context.screen.transfer() as progress:
+        results = job.fetch_results(tuple(args.patterns or ["*"]), to=to, progress=progress)
+    if to is None:
+        job.show_results()
+    context.screen.show(repr(results))
+    return job
+
+
+# --- the embedded colony and executors ------------------------------------------------------------------------------
+
+
+def local(args: argparse.Namespace, context: Context) -> None:
+    """Control the embedded colony of this machine: start, stop, status, reset, logs."""
+    from pollinator_magic.local.colony import LocalColony
+
+    colony = LocalColony()
+    if args.action == "start":
+        colony.start()
+    elif args.action == "stop":
+        context.screen.show("Stopped." if colony.stop() else "It was not running.")
+        return
+    elif args.action == "reset":
+        colony.reset(confirmed=args.yes)
+        context.screen.show("The embedded colony is empty; it starts anew on first use.")
+        return
+    elif args.action == "logs":
+        context.screen.show(colony.logs(args.lines))
+        return
+    context.screen.table(["", ""], _local_rows(colony.status()))
+
+
+def _local_rows(status: LocalStatus) -> list[list[str]]:
+    rows = [["embedded colony", "running" if status.running else "not running; it starts on first use"]]
+    if status.running:
+        rows += [
+            ["address", f"127.0.0.1:{status.port} (process {status.pid})"],
+            ["up for", human_duration(status.uptime_s or 0)],
+            ["version", status.version],
+        ]
+    if status.counts is not None:
+        rows += [["waiting", str(status.counts.waitingprocesses)], ["running", str(status.counts.runningprocesses)]]
+    return [*rows, ["directory", str(status.home)], ["disk", human_size(status.disk_bytes)]]
+
+
+def start_executor(args: argparse.Namespace, context: Context) -> None:
+    """Run an executor that takes jobs from the configured colony, until it is interrupted."""
+    from pollinator_magic.executors.start import start_process_executor
+
+    session = connect("remote")
+    context.screen.say(
+        f"Executor {args.name!r} takes jobs of colony {session.connection.colony!r} at {session.connection.server}. "
+        "Stop it with Ctrl-C."
+    )
+    start_process_executor(session.connection, name=args.name, fs_dir=args.fs_dir)
+
+
+# --- helpers --------------------------------------------------------------------------------------------------------
+
+
+def show_preview(screen: Screen, shown: Preview) -> None:
+    """Show what a submission would send."""
+    screen.show(spec_text(shown.spec))
+    for name, plan in (("src", shown.source), ("data", shown.data)):
+        for verb, paths in _moves(plan).items():
+            screen.show(
+                f"would {verb} {len(paths)} in cfs/{name}: {', '.join(paths[:10])}{' …' if len(paths) > 10 else ''}"
+            )
+    screen.show("Nothing was sent.")
+
+
+def _moves(plan: Plan) -> dict[str, tuple[str, ...]]:
+    moves = {
+        "upload": plan.upload,
+        "download": plan.download,
+        "remove here": plan.remove_local,
+        "remove there": plan.remove_remote,
+    }
+    return {verb: paths for verb, paths in moves.items() if paths}
+
+
+def spec_text(spec: FunctionSpec) -> str:
+    """Return a function specification as indented JSON."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(spec), indent=2).decode()
+
+
+def _ago(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return f"{human_duration((datetime.now(timezone.utc) - moment).total_seconds())} ago"
+
+
+def _short(identity: str) -> str:
+    return f"{identity[:4]}…{identity[-4:]}"

@@ -1,0 +1,76 @@
+"""Which colony a name means: `local` is the embedded one, everything else the one that the environment names.
+
+Sessions are kept and shared, because opening one costs a connection and a TLS handshake.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from pollinator_magic.errors import UsageError
+from pollinator_magic.jobs.session import Session
+from pollinator_magic.settings import connection_from_environment, is_configured, read_env_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pollinator_magic.local.colony import LocalColony
+    from pollinator_magic.settings import Connection
+
+LOCAL = "local"
+"""The executor of the embedded colony."""
+
+_sessions: dict[str, Session] = {}
+_colony: LocalColony | None = None
+_guard = threading.Lock()
+
+
+def connect(where: str | None = None, *, announce: Callable[[str], None] | None = None) -> Session:
+    """Return the session for `local` (the embedded colony, started if need be) or `remote` (the environment's).
+
+    None means the environment's colony if it names one, else the embedded one. `announce` is told, in one line, when
+    the embedded colony has to be started first. Raises ConfigurationError or LocalColonyError.
+    """
+    if where not in {None, LOCAL, "remote"}:
+        raise UsageError(f"There is no colony {where!r}: use 'local' or 'remote'.")
+    kind = where or ("remote" if is_configured() else LOCAL)
+    with _guard:
+        connection = _embedded(announce) if kind == LOCAL else connection_from_environment()
+        session = _sessions.get(kind)
+        if session is None or session.connection != connection:
+            if session is not None:
+                session.close()
+            session = _sessions[kind] = Session(connection)
+        return session
+
+
+def connect_for(executors: Sequence[str], *, announce: Callable[[str], None] | None = None) -> Session:
+    """Return the session of the colony that these executors belong to."""
+    if LOCAL in executors and len(executors) > 1:
+        raise UsageError("The executor 'local' is the embedded colony's: it cannot be mixed with those of another.")
+    return connect(LOCAL if LOCAL in executors else "remote" if executors else None, announce=announce)
+
+
+def use_environment_file(path: Path) -> Session:
+    """Load an environment file into this process and return the session of the colony that it names.
+
+    The variables are only kept if they make a complete configuration.
+    """
+    variables = read_env_file(path)
+    connection_from_environment({**os.environ, **variables})
+    os.environ.update(variables)
+    return connect("remote")
+
+
+def _embedded(announce: Callable[[str], None] | None) -> Connection:
+    from pollinator_magic.local.colony import LocalColony
+
+    global _colony  # noqa: PLW0603  it remembers that its daemon has answered, which saves a request a cell
+    if _colony is None or _colony.home != LocalColony().home:
+        _colony = LocalColony()
+    if announce is not None and not _colony.running:
+        announce("Starting the embedded colony on this machine …")
+    return _colony.connection()

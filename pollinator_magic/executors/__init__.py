@@ -1,0 +1,1 @@
+"""Takes processes from a colony and runs them: one worker, several engines."""

@@ -1,0 +1,122 @@
+"""Runs jobs as processes of this host: ranks side by side, limits enforced, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pollinator_magic.colonies.models import Capabilities, Gpu, Hardware, Software
+from pollinator_magic.executors.engine import Capacity
+from pollinator_magic.executors.guardian import Guardian
+from pollinator_magic.executors.hostjob import HostJob
+from pollinator_magic.executors.leftovers import Leftovers
+from pollinator_magic.executors.pythons import Pythons
+
+if TYPE_CHECKING:
+    from pollinator_magic.executors.engine import Task
+
+_MEBIBYTE = 1024 * 1024
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@%:,=-]+")
+
+
+class ProcessEngine:
+    """An engine for this host. `fs_dir` is the directory that jobs see as `/cfs`, the same as the worker's.
+
+    With `trust_python`, a job may name the interpreter that `python3` shall mean (`POLLINATOR_PYTHON` in its
+    environment): for a colony whose jobs all come from the user that this process belongs to. `grace_s` is how long
+    the other ranks of a job may take to end when one has failed.
+    """
+
+    def __init__(
+        self,
+        fs_dir: Path,
+        *,
+        cpu_millis: int | None = None,
+        memory_bytes: int | None = None,
+        trust_python: bool = False,
+        grace_s: float = 5.0,
+    ) -> None:
+        self.fs_dir = fs_dir.absolute()
+        self.trust_python = trust_python
+        self.grace_s = grace_s
+        self.guardian = Guardian()
+        self.state_dir = self.fs_dir / ".executor"
+        self.leftovers = Leftovers(self.state_dir / "jobs")
+        self.pythons = Pythons(self.state_dir / "pythons")
+        self._capacity = Capacity(
+            cpu_millis if cpu_millis is not None else (os.cpu_count() or 1) * 1000,
+            memory_bytes if memory_bytes is not None else psutil.virtual_memory().total,
+        )
+        self._alias: Path | None = None
+        self._jobs: set[HostJob] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def capacity(self) -> Capacity:
+        """The processors and the memory of the host, unless less was given."""
+        return self._capacity
+
+    @property
+    def root(self) -> str:
+        """`fs_dir` as jobs are told it: a path that needs no quoting in shells."""
+        return str(self._alias or self.fs_dir)
+
+    def describe(self) -> Capabilities:
+        """Return what this host has."""
+        hardware = Hardware(
+            model=platform.processor() or platform.machine(),
+            nodes=1,
+            cpu=f"{self._capacity.cpu_millis}m",
+            cores=os.cpu_count() or 1,
+            mem=f"{self._capacity.memory_bytes // _MEBIBYTE}Mi",
+            storage=f"{shutil.disk_usage(self.fs_dir).total // _MEBIBYTE}Mi",
+            gpu=Gpu(mem="0Mi"),
+            platform=platform.system().lower(),
+            architecture=platform.machine(),
+        )
+        software = Software(name=platform.system(), type="process", version=platform.release())
+        return Capabilities(hardware=[hardware], software=[software])
+
+    def open(self) -> None:
+        """Make ready, and kill what jobs of an earlier worker have left running on this host."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.leftovers.sweep()
+        self.pythons.prune()
+        self.guardian.start()
+        if not _PLAIN_PATH.fullmatch(str(self.fs_dir)):
+            # mkdtemp: nobody else can put another link there
+            self._alias = Path(tempfile.mkdtemp(prefix="cfs-")) / "cfs"
+            self._alias.symlink_to(self.fs_dir)
+
+    def start(self, task: Task) -> HostJob:
+        """Start a task; what is wrong with it shows as its outcome."""
+        job = HostJob(self, task, self._forget)
+        with self._lock:
+            self._jobs.add(job)
+        return job
+
+    def close(self) -> None:
+        """Kill what is still running, and end the guardian."""
+        with self._lock:
+            jobs = list(self._jobs)
+        for job in jobs:
+            job.close()
+        self.guardian.close()
+        if self._alias:
+            with suppress(OSError):
+                self._alias.unlink()
+                self._alias.parent.rmdir()
+            self._alias = None
+
+    def _forget(self, job: HostJob) -> None:
+        with self._lock:
+            self._jobs.discard(job)

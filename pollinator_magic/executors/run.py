@@ -1,0 +1,186 @@
+"""One process from its assignment to its end: files in, job, log, files back, closed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors.logbatch import LineAssembler
+from pollinator_magic.executors.reporter import Loss, Reporter
+from pollinator_magic.executors.specs import SYNC, task_of
+from pollinator_magic.executors.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pollinator_magic.colonies.client import Colonies
+    from pollinator_magic.colonies.models import Process
+    from pollinator_magic.executors.engine import Engine, Running, Task
+    from pollinator_magic.executors.workspace import Store
+
+_log = logging.getLogger(__name__)
+_READ_S = 0.1
+_GRACE_S = 5.0
+_PATIENCE_AT_STOP_S = 5.0
+_LATE = (
+    "The program ended in time, but its results could not be brought back within its walltime; they follow. "
+    "Ask for more with --walltime."
+)
+_UNEXPECTED = "The executor itself failed; its log says more. Please submit the job again."
+
+
+class _Unwanted(Exception):
+    """The work shall end: the process is lost, overdue, or the worker stops."""
+
+
+class Run:
+    """Runs `process` in a thread of its own; `ended` is called from it at the end of everything.
+
+    One that is `resumed` was assigned some time ago, which counts into its walltime.
+    """
+
+    def __init__(
+        self,
+        client: Colonies,
+        store: Store,
+        engine: Engine,
+        process: Process,
+        *,
+        resumed: bool,
+        ended: Callable[[Run], None],
+    ) -> None:
+        self.process = process
+        self._store = store
+        self._engine = engine
+        self._ended = ended
+        self._reporter = Reporter(client, process)
+        self._stop_error = ""
+        self._abandoned = False
+        self._thread = threading.Thread(target=self._run, name=f"process-{process.processid[:8]}", daemon=True)
+        limit_s = process.spec.maxexectime
+        self._margin_s = min(1.0, limit_s / 4)
+        self._overdue_at = time.monotonic() + limit_s - self._margin_s
+        if resumed:  # only then, because it compares this clock with the server's
+            self._overdue_at -= _seconds_since_start(process)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, error: str) -> None:
+        """Make it end soon, closed as failed with this error."""
+        self._stop_error = error
+
+    def abandon(self) -> None:
+        """Make it end soon without another word to the server: the process is not this run's any more."""
+        self._abandoned = True
+        self._reporter.abandon()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; return whether it has come."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        reporter = self._reporter
+        reporter.start()
+        running: list[Running] = []
+        try:
+            self._close_in_time([self._overdue()])
+            errors = self._attempt(running)
+            reporter.close(errors, patience_s=_PATIENCE_AT_STOP_S if self._stop_error else None)
+        finally:
+            reporter.abandon()
+            for job in running:
+                job.close()
+            self._ended(self)
+
+    def _attempt(self, running: list[Running]) -> list[str]:
+        """Do everything but closing the process; return what went wrong."""
+        try:
+            task = task_of(self.process)
+            with Workspace(self._store, self.process) as workspace:
+                return self._work(task, workspace, running)
+        except PollinatorError as error:
+            return [str(error)]
+        except Exception:  # noqa: BLE001  whatever is wrong with it, the process has to be closed
+            _log.exception("Process %s could not be run.", self.process.processid)
+            return [_UNEXPECTED]
+
+    def _work(self, task: Task, workspace: Workspace, running: list[Running]) -> list[str]:
+        try:
+            workspace.bring(lambda _: self._check_wanted())
+        except _Unwanted:
+            workspace.remove()
+            return [self._unwanted()]
+        except PollinatorError as error:
+            workspace.remove()
+            return [f"The files of the job could not be brought to the executor: {error}"]
+        errors = []
+        if self.process.spec.funcname != SYNC:
+            running.append(self._engine.start(task))
+            errors = self._execute(running[0])
+        if not self._abandoned and self._reporter.loss is not Loss.TAKEN:
+            self._close_in_time(errors or [_LATE])
+            try:
+                workspace.carry_back()
+            except PollinatorError as error:
+                return [*errors, f"The results could not be brought back, and stay on the executor: {error}"]
+        workspace.remove()
+        return errors
+
+    def _execute(self, job: Running) -> list[str]:
+        """Carry the log until the job has ended; return what went wrong."""
+        lines = LineAssembler()
+        stopped = ""
+        while (outcome := job.poll()) is None:
+            if not stopped and (stopped := self._unwanted()):
+                job.cancel(grace_s=self._grace_s())
+            if self._reporter.has_room:
+                lines.feed(job.read(_READ_S), time.monotonic())
+                self._reporter.say(lines.take(time.monotonic()))
+            else:
+                time.sleep(_READ_S)
+        while data := job.read(0):
+            lines.feed(data, time.monotonic())
+        self._reporter.say(lines.finish())
+        error = stopped or outcome.error
+        return [error] if error else []
+
+    def _close_in_time(self, errors: list[str]) -> None:
+        """Have the process closed with these errors if it is still open when its time is nearly over.
+
+        Otherwise the server would start it again, here or elsewhere.
+        """
+        self._reporter.close_at(self._overdue_at + 0.75 * self._margin_s, errors)
+
+    def _check_wanted(self) -> None:
+        if self._unwanted():
+            raise _Unwanted
+
+    def _unwanted(self) -> str:
+        """Why this shall end now; empty if it shall not."""
+        if self._stop_error:
+            return self._stop_error
+        if self._abandoned or self._reporter.loss:
+            return "Cancelled."
+        return self._overdue() if time.monotonic() >= self._overdue_at else ""
+
+    def _overdue(self) -> str:
+        return f"Stopped: ran longer than its walltime of {self.process.spec.conditions.walltime} s"
+
+    def _grace_s(self) -> float:
+        """How long the job may take to end: what is left until the process has to be closed, with time for results."""
+        left_s = self._overdue_at + 0.4 * self._margin_s - time.monotonic()
+        return max(0.0, min(_GRACE_S, left_s))
+
+
+def _seconds_since_start(process: Process) -> float:
+    """Return for how long the process has been running already, if it was taken up again."""
+    if process.started_at is None:
+        return 0.0
+    return max(0.0, (datetime.now(timezone.utc) - process.started_at).total_seconds())

@@ -1,0 +1,193 @@
+"""What a job brought back: a mapping of names to files, and the newest job's copy in `cfs/result`.
+
+Every job's results live in a directory of their own below the project's state; `cfs/result` shows those of the newest
+job that was followed. A file that the user changed there by hand is never lost: it is kept beside the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import PIL.Image
+
+_RECORD = "result.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One file that a job left in its result directory. `name` is its path there, with slashes."""
+
+    name: str
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.path.stat().st_size
+
+    def bytes(self) -> bytes:
+        """Return the content."""
+        return self.path.read_bytes()
+
+    def text(self, encoding: str = "utf-8") -> str:
+        """Return the content as text; what is not `encoding` is replaced."""
+        return self.path.read_text(encoding=encoding, errors="replace")
+
+    def json(self) -> Any:
+        """Return the content of a JSON file."""
+        return json.loads(self.bytes())
+
+    def array(self) -> np.ndarray[Any, Any]:
+        """Return the array of a `.npy` file; pickles inside are refused."""
+        import numpy as np
+
+        loaded: np.ndarray[Any, Any] = np.load(self.path, allow_pickle=False)
+        return loaded
+
+    def image(self) -> PIL.Image.Image:
+        """Return the picture, by Pillow."""
+        import PIL.Image
+
+        return PIL.Image.open(self.path)
+
+    def load(self) -> Any:
+        """Return what the file holds, by its ending.
+
+        `.csv`, `.tsv` and `.parquet` give a pandas DataFrame, `.json` what it says, `.npy` an array, pictures a Pillow
+        image, anything else text, or bytes where it is none. Nothing that could run code is ever executed.
+        """
+        ending = self.path.suffix.lower()
+        if ending in {".csv", ".tsv"}:
+            import pandas as pd
+
+            return pd.read_csv(self.path, sep="\t" if ending == ".tsv" else ",")
+        if ending == ".parquet":
+            import pandas as pd
+
+            return pd.read_parquet(self.path)
+        if ending == ".json":
+            return self.json()
+        if ending == ".npy":
+            return self.array()
+        if ending in {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}:
+            return self.image()
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return self.bytes()
+
+
+class Results(Mapping[str, Result]):
+    """The files of a result directory by name (`sub/dir/name` for deeper ones), in order of their names."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def _names(self) -> list[str]:
+        found = (path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink())
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def __getitem__(self, name: str) -> Result:
+        if name not in self._names():
+            raise KeyError(f"The job left no result {name!r}; it left: {', '.join(self._names()) or 'nothing'}")
+        return Result(name, self.root / name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __repr__(self) -> str:
+        rows = [f"  {result.name}  {human_size(result.size)}" for result in self.values()]
+        return "\n".join([f"{len(rows)} result{'' if len(rows) == 1 else 's'} in {self.root}", *rows])
+
+
+def human_size(size: float) -> str:
+    """Write a number of bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+class _Shown(msgspec.Struct):
+    """What `show` put into a directory: name -> SHA-256."""
+
+    files: dict[str, str] = {}
+
+
+def show(results: Results, directory: Path, state: Path) -> None:
+    """Make `directory` show these results in place of those of the job before.
+
+    What was shown before and is unchanged goes (it stays in its own job's directory); what the user changed or added
+    stays, under another name where a result needs its place.
+    """
+    record = state / _RECORD
+    shown = _read_record(record).files
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, checksum in shown.items():
+        path = directory / name
+        if path.is_file() and _sha256(path) == checksum:
+            path.unlink()
+            _remove_empty_parents(path.parent, directory)
+    now = {}
+    for result in results.values():
+        target = directory / result.name
+        _step_aside(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        checksum = _sha256(result.path)
+        partial = target.with_name(f".{target.name}.part")
+        shutil.copyfile(result.path, partial)
+        partial.replace(target)
+        now[result.name] = checksum
+    state.mkdir(parents=True, exist_ok=True)
+    partial_record = record.with_suffix(".part")
+    partial_record.write_bytes(msgspec.json.encode(_Shown(files=now)))
+    partial_record.replace(record)
+
+
+def _read_record(path: Path) -> _Shown:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Shown)
+    except (OSError, msgspec.DecodeError):
+        return _Shown()
+
+
+def _step_aside(path: Path) -> None:
+    """Rename what is in the way of a result, so that nothing of the user's is overwritten."""
+    if not path.exists():
+        return
+    number = 1
+    while (other := path.with_name(f"{path.stem}.local-{number}{path.suffix}")).exists():
+        number += 1
+    path.rename(other)
+
+
+def _remove_empty_parents(directory: Path, stop: Path) -> None:
+    while directory != stop and directory.is_relative_to(stop):
+        try:
+            directory.rmdir()
+        except OSError:
+            return
+        directory = directory.parent
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

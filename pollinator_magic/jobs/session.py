@@ -1,0 +1,111 @@
+"""An open connection to a colony: its client and its meta-filesystem, made when first needed."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pollinator_magic.colonies.models import ExecutorState, Process, ProcessState
+from pollinator_magic.errors import ConfigurationError, NotFound, UnknownExecutor, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+
+    from pollinator_magic.cfs.filesystem import Filesystem
+    from pollinator_magic.colonies.client import Colonies
+    from pollinator_magic.colonies.models import Executor
+    from pollinator_magic.settings import Connection
+
+_PREFIX = re.compile(r"[0-9a-f]{4,64}")
+_STATES = (
+    ProcessState.RUNNING,
+    ProcessState.WAITING,
+    ProcessState.SUCCESS,
+    ProcessState.FAILED,
+    ProcessState.CANCELLED,
+)
+
+
+class Session:
+    """One user in one colony. Safe to use from several threads; close it, or use it as a context manager."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @cached_property
+    def client(self) -> Colonies:
+        """The client of the Colonies server."""
+        from pollinator_magic.colonies.client import Colonies
+
+        return Colonies(self.connection.server, self.connection.colony, self.connection.key)
+
+    @cached_property
+    def filesystem(self) -> Filesystem:
+        """The colony's meta-filesystem; raises ConfigurationError where no object store is configured."""
+        from pollinator_magic.cfs.filesystem import Filesystem
+        from pollinator_magic.cfs.objects import open_store
+
+        if self.connection.storage is None:
+            raise ConfigurationError(
+                "No object store is configured, so files cannot be carried to the colony. "
+                "Set AWS_S3_ENDPOINT, AWS_S3_ACCESSKEY, AWS_S3_SECRETKEY and AWS_S3_BUCKET."
+            )
+        return Filesystem(self.client, open_store(self.connection.storage))
+
+    def require_executors(self, names: Iterable[str]) -> list[Executor]:
+        """Return the colony's executors of these names; raise UnknownExecutor, naming the nearest, if one is missing.
+
+        An executor that is registered but not approved counts as missing: a process for it would wait for ever.
+        """
+        present = {executor.executorname: executor for executor in self.usable_executors()}
+        for name in names:
+            if name not in present:
+                raise UnknownExecutor(name, self.connection.colony, sorted(present))
+        return [present[name] for name in names]
+
+    def usable_executors(self) -> list[Executor]:
+        """Return the executors that may take work."""
+        return [executor for executor in self.client.executors() if executor.status is ExecutorState.APPROVED]
+
+    def find_process(self, id_or_prefix: str) -> Process:
+        """Return the process of this id, or of this unambiguous beginning of one (at least four characters)."""
+        prefix = id_or_prefix.strip().lower()
+        if not _PREFIX.fullmatch(prefix):
+            raise UsageError(
+                f"{id_or_prefix!r} is not a process id: give its first four or more hexadecimal characters. "
+                "`%pollinator jobs` lists them."
+            )
+        if len(prefix) == 64:
+            return self.client.process(prefix)
+        found = [process for process in self.recent_processes() if process.processid.startswith(prefix)]
+        if not found:
+            raise NotFound(
+                f"No recent process in colony {self.connection.colony!r} begins with {prefix!r}. "
+                "`%pollinator jobs` lists them; older ones need the whole id."
+            )
+        if len(found) > 1:
+            ids = ", ".join(process.processid[:12] for process in found[:5])
+            raise UsageError(f"{prefix!r} is the beginning of {len(found)} process ids: {ids}. Give more characters.")
+        return found[0]
+
+    def recent_processes(self, states: Sequence[ProcessState] = _STATES, *, count: int = 100) -> list[Process]:
+        """Return the newest processes of these states, at most `count` of each, newest submission first."""
+        found = [process for state in states for process in self.client.processes(state, count=count)]
+        return sorted(found, key=lambda process: process.submissiontime, reverse=True)
+
+    def close(self) -> None:
+        """Close the connections; the session can be used again, it opens new ones."""
+        client = self.__dict__.pop("client", None)
+        self.__dict__.pop("filesystem", None)
+        if client is not None:
+            client.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,153 @@
+"""What can be asked of one run, and how it is written: the options of `%%pollinate` and of `pollinate run`.
+
+Splitting follows POSIX shell quoting. Unknown options are errors that name the nearest known one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pollinator_magic.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ENV = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_UNRECOGNISED = re.compile(r"unrecognized arguments: (\S+)")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One run as asked for; None means "as the project says". Values are still text where they have units."""
+
+    executors: tuple[str, ...] = ()
+    nodes: str | None = None
+    ppn: str | None = None
+    cpu: str | None = None
+    mem: str | None = None
+    gpu: str | None = None
+    walltime: str | None = None
+    image: str | None = None
+    command: str | None = None
+    init: str | None = None
+    source: str | None = None
+    packages: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    patterns: tuple[str, ...] = ("*",)
+    name: str | None = None
+    detach: bool = False
+    cancel_on_interrupt: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError instead of leaving the program, and knows no abbreviations."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError; an unknown option is answered with the nearest known one."""
+        hint = ""
+        if unknown := _UNRECOGNISED.match(message):
+            known = [option for action in self._actions for option in action.option_strings]
+            hint = did_you_mean(unknown[1].split("=")[0], known)
+        raise UsageError(f"{self.prog}: {message}.{hint} `{self.prog}?` shows all options.")
+
+
+def split(line: str) -> list[str]:
+    """Split an option line into words as a POSIX shell would, without expanding anything."""
+    try:
+        return shlex.split(line, comments=False, posix=True)
+    except ValueError as error:
+        raise UsageError(f"The option line cannot be read: {str(error).lower()}.") from None
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that a cell, a line and the command line share."""
+    conditions = parser.add_argument_group("conditions")
+    conditions.add_argument("executors", nargs="*", metavar="EXECUTOR", help="which executors may run it: any of these")
+    conditions.add_argument("--nodes", metavar="N", help="number of nodes")
+    conditions.add_argument("--ppn", metavar="N", help="processes on each node")
+    conditions.add_argument("--cpu", metavar="2000m", help="CPU of each process; 1000m is one core")
+    conditions.add_argument("--mem", metavar="4Gi", help="memory of each node, in Mi or Gi")
+    conditions.add_argument("--gpu", metavar="[NAME:]N", help="GPUs of each node")
+    conditions.add_argument("--walltime", metavar="10m", help="longest run: seconds, or 10m, 2h, 1h30m")
+    environment = parser.add_argument_group("environment")
+    environment.add_argument("--image", metavar="REF", help="container image")
+    environment.add_argument(
+        "--cmd", dest="command", metavar="CMD", help="what runs the source, e.g. python3 or Rscript"
+    )
+    environment.add_argument("--init", metavar="CMD", help="what runs first, e.g. 'pip3 install numpy'")
+    environment.add_argument("--source", metavar="FILE", help="the file in cfs/src that is run")
+    environment.add_argument("--pip", dest="packages", metavar="A,B", action="append", help="packages to install first")
+    environment.add_argument("--env", metavar="K=V", action="append", help="environment variable of the job")
+    behaviour = parser.add_argument_group("behaviour")
+    behaviour.add_argument(
+        "--get", dest="patterns", metavar="PATTERN", action="append", help="results to fetch and show"
+    )
+    behaviour.add_argument("--as", dest="name", metavar="NAME", help="variable that gets the job")
+    behaviour.add_argument("-d", "--detach", action="store_true", help="return at once, do not follow")
+    behaviour.add_argument(
+        "--on-interrupt", choices=("detach", "cancel"), default="detach", help="what the stop button means"
+    )
+    behaviour.add_argument("--dry-run", action="store_true", help="show what would be sent; send nothing")
+    behaviour.add_argument("--quiet", action="store_true", help="no log and no results in the output")
+    behaviour.add_argument("--verbose", action="store_true", help="say more of what is done")
+
+
+def run_options(parsed: argparse.Namespace) -> RunOptions:
+    """Make RunOptions of what a parser with `add_run_options` has read."""
+    if parsed.name is not None and not parsed.name.isidentifier():
+        raise UsageError(f"--as {parsed.name!r} is not the name of a Python variable.")
+    return RunOptions(
+        executors=tuple(_comma_separated(parsed.executors)),
+        nodes=parsed.nodes,
+        ppn=parsed.ppn,
+        cpu=parsed.cpu,
+        mem=parsed.mem,
+        gpu=parsed.gpu,
+        walltime=parsed.walltime,
+        image=parsed.image,
+        command=parsed.command,
+        init=parsed.init,
+        source=parsed.source,
+        packages=tuple(_comma_separated(parsed.packages or ())),
+        env=tuple(_assignment(text) for text in parsed.env or ()),
+        patterns=tuple(_comma_separated(parsed.patterns or ())) or ("*",),
+        name=parsed.name,
+        detach=parsed.detach,
+        cancel_on_interrupt=parsed.on_interrupt == "cancel",
+        dry_run=parsed.dry_run,
+        quiet=parsed.quiet,
+        verbose=parsed.verbose,
+    )
+
+
+def parse_run_line(prog: str, line: str, description: str = "") -> RunOptions:
+    """Read the option line of a magic; raise UsageError for what cannot be meant."""
+    return run_options(run_parser(prog, description).parse_intermixed_args(split(line)))
+
+
+def run_parser(prog: str, description: str = "") -> Parser:
+    """Return the parser of a magic's option line."""
+    parser = Parser(prog=prog, description=description, add_help=False)
+    add_run_options(parser)
+    return parser
+
+
+def _comma_separated(texts: Iterable[str]) -> list[str]:
+    return [part for text in texts for part in text.split(",") if part]
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    match = _ENV.fullmatch(text)
+    if not match:
+        raise UsageError(f"--env {text!r} is not of the form NAME=value (letters, digits and underscores in NAME).")
+    return match[1], match[2]

@@ -1,0 +1,209 @@
+"""Where a run is shown: what every front end can do, and the terminal's way of doing it.
+
+The notebook has its own (`notebook.display`). What is shown never decides what is done.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from pollinator_magic.cfs.progress import Direction
+from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, LogText, StateChanged
+from pollinator_magic.jobs.results import human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from tqdm import tqdm
+    from typing_extensions import Never
+
+    from pollinator_magic.cfs.progress import Progress, TransferProgress
+    from pollinator_magic.colonies.models import Process
+    from pollinator_magic.jobs import Event, Job, Results
+
+# Everything that a log could forge the screen with, but for colours, tabs, line ends and carriage returns.
+_CONTROL = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system commands (titles, links)
+    r"|\x1b\[[0-?]*[ -/]*[@-ln-~]"  # control sequences but those ending in m
+    r"|\x1b[^\[\]]"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]"
+)
+
+_VERBS = {Direction.UP: "uploading", Direction.DOWN: "downloading"}
+
+
+def printable(text: str) -> str:
+    """Return log text without the control characters that could forge or wreck what is shown; colours stay."""
+    return _CONTROL.sub("", text)
+
+
+class JobView(Protocol):
+    """How one job is shown."""
+
+    def handle(self, event: Event) -> None:
+        """Show what happened."""
+        ...
+
+    def results(self, results: Results) -> None:
+        """Show what came back."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Add one line, such as how to take the job up again."""
+        ...
+
+
+class Screen(Protocol):
+    """What a front end can show."""
+
+    def say(self, text: str) -> None:
+        """Show one quiet line about what is going on."""
+        ...
+
+    def show(self, text: str) -> None:
+        """Show what was asked for."""
+        ...
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show a table."""
+        ...
+
+    def transfer(self) -> AbstractContextManager[Progress]:
+        """Show files moving, while the context lasts."""
+        ...
+
+    def job(self, job: Job, *, quiet: bool = False) -> JobView:
+        """Begin to show a job; `quiet` leaves out its log and results."""
+        ...
+
+
+def describe_state(process: Process) -> str:
+    """Say the state of a process and for how long, e.g. "success after 1.2 s"."""
+    state = process.status.name.lower()
+    took = _seconds(process.started_at, process.ended_at)
+    return f"{state} after {took}" if process.status.closed and took else state
+
+
+def describe_transfer(now: TransferProgress) -> str:
+    """Say how far files are, e.g. "uploading 3 of 10 files, 1.2 MiB of 4.0 MiB"."""
+    files = f"{now.files_done} of {now.files_total} file{'' if now.files_total == 1 else 's'}"
+    return f"{_VERBS[now.direction]} {files}, {human_size(now.bytes_done)} of {human_size(now.bytes_total)}"
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> str:
+    if start is None or end is None:
+        return ""
+    return human_duration((end - start).total_seconds())
+
+
+def human_duration(seconds: float) -> str:
+    """Write a duration for people."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as aligned text."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class TerminalScreen:
+    """The command line: what was asked for goes to standard output, everything about it to standard error."""
+
+    def say(self, text: str) -> None:
+        """Write one line to standard error."""
+        print(text, file=sys.stderr, flush=True)
+
+    def show(self, text: str) -> None:
+        """Write to standard output."""
+        print(text, flush=True)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Write an aligned table to standard output."""
+        print(text_table(header, rows), flush=True)
+
+    @contextmanager
+    def transfer(self) -> Iterator[Progress]:
+        """Show one bar for each direction, on standard error, if there is anything to move and somebody to see it."""
+        from tqdm import tqdm
+
+        bars: dict[Direction, tqdm[Never]] = {}
+
+        def progress(now: TransferProgress) -> None:
+            if now.direction not in bars:
+                bars[now.direction] = tqdm(
+                    desc=_VERBS[now.direction],
+                    unit="B",
+                    unit_scale=True,
+                    unit_divisor=1024,
+                    file=sys.stderr,
+                    disable=None,
+                )
+            bar = bars[now.direction]
+            bar.total = now.bytes_total
+            bar.set_postfix_str(f"{now.files_done}/{now.files_total} files", refresh=False)
+            bar.update(now.bytes_done - bar.n)
+
+        try:
+            yield progress
+        finally:
+            for bar in bars.values():
+                bar.close()
+
+    def job(self, job: Job, *, quiet: bool = False) -> TerminalJobView:
+        """Begin to show a job."""
+        return TerminalJobView(self, job, quiet=quiet)
+
+
+class TerminalJobView:
+    """A job on the command line: its log is the output."""
+
+    def __init__(self, screen: TerminalScreen, job: Job, *, quiet: bool) -> None:
+        self._screen, self._job, self._quiet = screen, job, quiet
+        link = f" {job.dashboard_url}" if job.dashboard_url else ""
+        screen.say(f"process {job.short_id} submitted to {', '.join(job.executor_names) or 'any executor'}{link}")
+
+    def handle(self, event: Event) -> None:
+        """Write log text as it is, and a line for everything else."""
+        if isinstance(event, LogText):
+            if not self._quiet:
+                sys.stdout.write(printable(event.text))
+                sys.stdout.flush()
+        elif isinstance(event, StateChanged):
+            if event.state is not ProcessState.WAITING:
+                self.note(f"process {self._job.short_id}: {describe_state(event.process)}")
+        else:
+            self.note(describe_connection(event))
+
+    def results(self, results: Results) -> None:
+        """List what came back."""
+        if results and not self._quiet:
+            self._screen.say(f"{len(results)} results in {results.root}:")
+            self._screen.table(
+                ["name", "size"], [[result.name, human_size(result.size)] for result in results.values()]
+            )
+
+    def note(self, text: str) -> None:
+        """Write one line to standard error."""
+        self._screen.say(text)
+
+
+def describe_connection(event: ConnectionLost | ConnectionBack) -> str:
+    """Say that the server went away or came back."""
+    if isinstance(event, ConnectionLost):
+        return f"{event.reason} Asking again; the job goes on."
+    return "The server answers again."

@@ -1,0 +1,30 @@
+"""Find Chromium for the browser tests; as a script, install Debian's where it is missing and can be installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find() -> str | None:
+    """Return the path of a Chromium, or None."""
+    return os.environ.get("POLLINATOR_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def main() -> int:
+    if find():
+        return 0
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "--no-install-recommends", "chromium"]):
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    if find():
+        return 0
+    print("The browser tests need Chromium: install it, or name it in POLLINATOR_TEST_CHROMIUM.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pollinator_magic.cfs.filesystem import Filesystem
+from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects
+from pollinator_magic.cfs.state import SyncState
+from pollinator_magic.colonies.client import Colonies
+from tests.colony_server import RunningColony, running_colony
+from tests.s3_server import RunningS3, running_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pollinator_magic.cfs.objects import ObjectStore
+    from pollinator_magic.colonies.models import Reference
+
+
+class CountingStore:
+    """A store that counts what is asked of it."""
+
+    def __init__(self, store: ObjectStore, files: Callable[[], dict[str, Path]]) -> None:
+        self.store = store
+        self.files = files
+        """Gives the files that hold the objects, by name."""
+        self.puts = 0
+        self.reads = 0
+        self._counting = threading.Lock()
+
+    def put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
+        with self._counting:
+            self.puts += 1
+        self.store.put(name, file, advance)
+
+    def read(self, name: str) -> Iterator[bytes]:
+        with self._counting:
+            self.reads += 1
+        return self.store.read(name)
+
+    def delete(self, name: str) -> None:
+        self.store.delete(name)
+
+    def reference(self, name: str) -> Reference:
+        return self.store.reference(name)
+
+
+@dataclass
+class Place:
+    """One client's directory, memory and filesystem: what one user has on one machine."""
+
+    root: Path
+    client: Colonies
+    store: CountingStore
+    label: str
+    filesystem: Filesystem = field(init=False)
+    state: SyncState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True)
+        self.filesystem = Filesystem(self.client, self.store)
+        self.state = SyncState(self.root.parent / ".pollinator")
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    def read(self) -> dict[str, bytes]:
+        return {
+            file.relative_to(self.root).as_posix(): file.read_bytes()
+            for file in sorted(self.root.rglob("*"))
+            if file.is_file()
+        }
+
+    def push(self, **options):
+        return self.filesystem.push_source(self.root, self.label, self.state, **options)
+
+    def sync(self, **options):
+        return self.filesystem.sync(self.root, self.label, self.state, **options)
+
+    def frozen(self, snapshot) -> dict[str, bytes]:
+        """Return what a job sees of a snapshot, as another machine checks it out."""
+        target = self.root.parent / f"checkout-{uuid.uuid4().hex}"
+        with Filesystem(self.client, self.store) as fresh:
+            files = fresh.checkout(snapshot.snapshotid, self.label, target)
+        assert sorted(files) == sorted(file for file in target.rglob("*") if file.is_file())
+        return {file.relative_to(target).as_posix(): file.read_bytes() for file in files}
+
+    def age(self) -> None:
+        """Make all files look an hour old."""
+        for file in self.root.rglob("*"):
+            if file.is_file():
+                status = file.stat()
+                os.utime(file, (status.st_atime - 3600, status.st_mtime - 3600))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[RunningS3]:
+    with running_s3() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def colony() -> Iterator[RunningColony]:
+    with running_colony() as running:
+        yield running
+
+
+@pytest.fixture(params=["directory", "s3"])
+def store(request, tmp_path) -> CountingStore:
+    """The object store; every test has a fresh one."""
+    if request.param == "directory":
+        path = tmp_path / "objects"
+        return CountingStore(
+            DirectoryObjects(path),
+            lambda: {file.name: file for file in (path / "pollinator").glob("*")},
+        )
+    running = request.getfixturevalue("s3")
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    return CountingStore(S3Objects(running.settings(bucket)), lambda: running.objects(bucket))
+
+
+@pytest.fixture
+def new_place(colony, store, tmp_path) -> Iterator[Callable[..., Place]]:
+    """Makes places that share one label in one colony, each with a client of its own."""
+    label = f"/pollinator/{uuid.uuid4().hex}/src"
+    places: list[Place] = []
+
+    def make(name: str = "", label: str = label) -> Place:
+        root = tmp_path / (name or f"place-{len(places)}") / "src"
+        place = Place(root, Colonies(colony.server, colony.colony, colony.user_key), store, label)
+        places.append(place)
+        return place
+
+    yield make
+    for place in places:
+        place.filesystem.close()
+        place.client.close()
+
+
+@pytest.fixture
+def place(new_place) -> Place:
+    return new_place()

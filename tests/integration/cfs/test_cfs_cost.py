@@ -1,0 +1,120 @@
+"""What synchronising costs: requests to the colony, to the store, and files read."""
+
+from __future__ import annotations
+
+import pytest
+
+
+class Cost:
+    """Counts from its creation on."""
+
+    def __init__(self, place):
+        self._place = place
+        self._requests = place.client.rpc.requests
+        self._puts, self._reads = place.store.puts, place.store.reads
+
+    @property
+    def requests(self):
+        return self._place.client.rpc.requests - self._requests
+
+    @property
+    def objects(self):
+        return self._place.store.puts - self._puts, self._place.store.reads - self._reads
+
+
+@pytest.fixture
+def source(place):
+    for number in range(10):
+        place.write(f"module_{number}.py", f"x = {number}")
+    return place
+
+
+@pytest.fixture
+def data(new_place):
+    place = new_place()
+    for directory in ("", *(f"d{number}/" for number in range(9))):
+        for number in range(100):
+            place.write(f"{directory}{number}.csv", f"{directory}{number}")
+    return place
+
+
+def test_a_first_push_costs_one_listing_one_snapshot_and_one_request_a_file(source):
+    cost = Cost(source)
+
+    result = source.push()
+
+    assert cost.requests == 1 + 10 + 1
+    assert cost.objects == (10, 0)
+    assert result.hashed == 10
+
+
+def test_an_unchanged_push_costs_nothing(source):
+    source.push()
+    cost = Cost(source)
+
+    result = source.push()
+
+    assert cost.requests == 0
+    assert cost.objects == (0, 0)
+    assert result.hashed == 0
+
+
+def test_a_push_of_one_changed_file_costs_one_hash_one_object_and_two_requests(source):
+    source.push()
+    source.write("module_3.py", "changed")
+    cost = Cost(source)
+
+    result = source.push()
+
+    assert result.hashed == 1
+    assert cost.objects == (1, 0)
+    assert cost.requests == 2
+
+
+def test_a_push_that_meets_a_colleagues_change_asks_only_for_what_is_new(source, new_place):
+    source.push()
+    colleague = new_place()
+    colleague.push()
+    colleague.write("theirs.py", "x")
+    colleague.push()
+    source.write("module_3.py", "changed")
+    cost = Cost(source)
+
+    source.push()
+
+    assert cost.requests == 2 + 1 + 1  # add and snapshot; the unknown revision; snapshot
+    assert cost.objects == (1, 1)
+
+
+def test_unchanged_data_in_ten_directories_costs_eleven_requests_and_no_hash(data):
+    data.sync()
+    cost = Cost(data)
+
+    result = data.sync()
+
+    assert cost.requests == 1 + 10
+    assert cost.objects == (0, 0)
+    assert result.hashed == 0
+
+
+def test_what_came_down_is_not_hashed_again(data, new_place):
+    data.sync()
+    other = new_place()
+    other.sync()
+
+    result = other.sync()
+
+    assert result.hashed == 0
+
+
+def test_a_project_that_was_moved_is_still_known(source):
+    source.push()
+    moved = source.root.parent.with_name("moved")
+    source.root.parent.rename(moved)
+    source.root = moved / "src"
+    source.state.directory = moved / ".pollinator"
+    cost = Cost(source)
+
+    result = source.push()
+
+    assert (cost.requests, result.hashed) == (0, 0)

@@ -1,0 +1,48 @@
+"""The example notebooks run headless, and show what they promise."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.conftest import printed, shown
+
+pytestmark = pytest.mark.notebook
+
+
+def test_the_quickstart_leaves_a_figure_a_table_and_a_text(execute, tmp_path):
+    notebook = execute(example="01-quickstart.ipynb")
+
+    job_cell = next(cell for cell in notebook.cells if cell.source.startswith("%%pollinate"))
+    assert "333 penguins of 3 species" in printed(job_cell)
+    assert "heaviest on average: Gentoo" in printed(job_cell)
+    assert shown(job_cell, "image/png")
+    assert any("local · success after" in text for text in shown(job_cell))
+    assert sorted(path.name for path in (tmp_path / "cfs" / "result").iterdir()) == [
+        "means.csv",
+        "penguins.png",
+        "summary.txt",
+    ]
+    assert "Gentoo" in printed(notebook.cells[-2])
+
+
+def test_a_project_has_several_sources_data_and_another_language(execute):
+    notebook = execute(example="02-project-and-data.ipynb")
+
+    cells = {cell.source.splitlines()[0]: cell for cell in notebook.cells if cell.cell_type == "code"}
+    assert "bees" in printed(cells["%%pollinate local --as words"])
+    assert "poem.txt" in printed(cells["%%pollinate local --cmd bash"])
+    dry = printed(cells["%%pollinate local --mem 512Mi --walltime 2m --env GREETING=hello --dry-run"])
+    assert '"mem": "512Mi"' in dry
+    assert "Nothing was sent." in dry
+    assert "success" in "".join(shown(cells["%pollinator jobs"]))
+
+
+def test_the_lumi_example_runs_four_ranks_on_the_embedded_colony(execute):
+    notebook = execute(example="03-lumi.ipynb")
+
+    job_cell = next(cell for cell in notebook.cells if cell.source.startswith("%%pollinate"))
+    lines = printed(job_cell).splitlines()
+    assert {line.split(" on host")[0] for line in lines if line.startswith("rank")} == {
+        f"rank {rank} of 4" for rank in range(4)
+    }
+    assert shown(notebook.cells[-2]) == ["['rank-0.txt', 'rank-1.txt', 'rank-2.txt', 'rank-3.txt']"]

@@ -1,0 +1,148 @@
+"""The magics in a real kernel, on the embedded colony."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.notebook.conftest import error_of, printed, shown
+
+pytestmark = pytest.mark.notebook
+
+LOAD = "%load_ext pollinator_magic"
+
+
+def test_loading_imports_only_the_standard_library_and_ipython():
+    program = (
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "before = set(sys.modules)\n"
+        "shell.run_line_magic('load_ext', 'pollinator_magic')\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'pollinator_magic', 'IPython', 'traitlets'}))\n"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert output.strip().splitlines()[-1] == "[]"
+
+
+def test_a_cell_runs_and_its_job_is_the_last_value(execute):
+    notebook = execute(LOAD, "%%pollinate local\nprint('hello')\nopen('result/a.txt', 'w').write('42')", "_.results['a.txt'].text()")
+
+    assert printed(notebook.cells[1]).endswith("hello\n")
+    assert shown(notebook.cells[2]) == ["'42'"]
+
+
+def test_a_job_sees_the_kernels_own_packages(execute):
+    notebook = execute(LOAD, "%%pollinate local\nimport sys, nbclient\nprint(sys.prefix)", "import sys; print(sys.prefix)")
+
+    assert printed(notebook.cells[1]).splitlines()[-1] == printed(notebook.cells[2]).strip()
+
+
+def test_a_failing_cell_raises_a_short_error_and_keeps_the_job_and_its_results(execute):
+    notebook = execute(
+        LOAD,
+        "%%pollinate local --as job\nopen('result/partial.txt', 'w').write('kept')\nraise SystemExit(3)",
+        "job.state.name, job.results['partial.txt'].text()",
+        allow_errors=True,
+    )
+
+    error = error_of(notebook.cells[1])
+    assert error.ename == "JobFailed"
+    assert "Exit status 3" in error.evalue
+    assert len(error.traceback) <= 3
+    assert shown(notebook.cells[2]) == ["('FAILED', 'kept')"]
+
+
+def test_a_traceback_of_the_program_is_in_the_log(execute):
+    notebook = execute(LOAD, "%%pollinate local\n1 / 0", allow_errors=True)
+
+    assert "ZeroDivisionError" in printed(notebook.cells[1])
+
+
+def test_a_detached_job_is_attached_to_again(execute):
+    notebook = execute(
+        LOAD,
+        "%%pollinate local --detach --as job\nprint('from the background')",
+        "job.wait(60)\nprint(job.short_id)",
+        "get_ipython().run_line_magic('pollinator', f'attach {job.short_id}')",
+    )
+
+    assert "from the background" not in printed(notebook.cells[1])
+    assert "from the background" in printed(notebook.cells[3])
+
+
+def test_an_unknown_executor_is_named_before_anything_is_written(execute, tmp_path):
+    notebook = execute(LOAD, "%%pollinate local\nprint(1)", allow_errors=True)
+    assert "1" in printed(notebook.cells[1])
+    before = (tmp_path / "cfs" / "src" / "main.py").read_text()
+
+    notebook = execute(LOAD, "%%pollinate --walltime 1\nprint(2)", allow_errors=True)
+
+    assert "--walltime" in error_of(notebook.cells[1]).evalue
+    assert (tmp_path / "cfs" / "src" / "main.py").read_text() == before
+
+
+def test_without_a_configured_colony_a_remote_executor_says_what_is_missing(execute):
+    notebook = execute(LOAD, "%%pollinate lumi-std\nprint(1)", allow_errors=True)
+
+    error = error_of(notebook.cells[1])
+    assert error.ename == "ConfigurationError"
+    assert "COLONIES_SERVER_HOST" in error.evalue
+    assert "`local`" in error.evalue
+
+
+def test_an_empty_cell_and_a_misspelt_option_are_usage_errors(execute):
+    notebook = execute(LOAD, "%%pollinate local\n  \n", "%%pollinate local --walltme 5m\nprint(1)", allow_errors=True)
+
+    assert "the cell is empty" in error_of(notebook.cells[1]).evalue
+    assert "Did you mean '--walltime'" in error_of(notebook.cells[2]).evalue
+
+
+def test_a_dry_run_sends_nothing(execute):
+    notebook = execute(LOAD, "%%pollinate local --dry-run --nodes 2\nprint(1)", "%pollinator jobs")
+
+    assert '"nodes": 2' in printed(notebook.cells[1])
+    assert "No jobs yet." in printed(notebook.cells[2])
+
+
+def test_another_language_has_a_source_file_of_its_own(execute, tmp_path):
+    notebook = execute(LOAD, "%%pollinate local\nprint(1)", "%%pollinate local --cmd bash\necho $((40 + 2))")
+
+    assert printed(notebook.cells[2]).strip().endswith("42")
+    assert (tmp_path / "cfs" / "src" / "main.py").read_text() == "print(1)\n"
+
+
+def test_the_line_magic_runs_the_project_as_it_is(execute):
+    notebook = execute(
+        LOAD,
+        "from pathlib import Path\nPath('cfs/src').mkdir(parents=True)\nPath('cfs/src/main.py').write_text('print(6 * 7)')",
+        "%pollinate local",
+    )
+
+    assert "42" in printed(notebook.cells[2])
+
+
+def test_help_lists_the_subcommands_and_suggests_the_nearest(execute):
+    notebook = execute(LOAD, "%pollinator help", "%pollinator exectors", allow_errors=True)
+
+    assert "attach" in printed(notebook.cells[1])
+    assert "Did you mean 'executors'" in error_of(notebook.cells[2]).evalue
+
+
+def test_no_key_is_ever_in_a_notebook(execute, local_home):
+    notebook = execute(
+        LOAD,
+        "%%pollinate local --as job\nimport os\nprint(dict(os.environ))",
+        "print(vars(job), job.session, job.session.connection, job.session.client)",
+        "%pollinator status",
+        "%pollinator local status",
+    )
+
+    text = str(notebook)
+    keys = [path.read_text().strip() for path in (local_home / "keys").iterdir()]
+    assert keys
+    assert not any(key in text for key in keys)

@@ -1,0 +1,76 @@
+"""What can be written after %%pollinate."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pollinator_magic.errors import PollinatorError, UsageError
+from pollinator_magic.options import RunOptions, parse_run_line, split
+
+
+def parse(line: str) -> RunOptions:
+    return parse_run_line("%%pollinate", line)
+
+
+def test_executors_and_options_may_be_mixed():
+    options = parse("lumi-std --nodes 4 lumi-gpu --mem 4Gi")
+
+    assert options.executors == ("lumi-std", "lumi-gpu")
+    assert (options.nodes, options.mem) == ("4", "4Gi")
+
+
+def test_quotes_are_taken_off_and_their_content_kept():
+    assert parse("local --init 'pip3 install \"numpy>2\"'").init == 'pip3 install "numpy>2"'
+
+
+def test_lists_are_written_with_commas_or_by_repeating():
+    options = parse("--pip numpy,scipy --pip pandas --get '*.csv' --get '*.png'")
+
+    assert options.packages == ("numpy", "scipy", "pandas")
+    assert options.patterns == ("*.csv", "*.png")
+
+
+def test_environment_values_keep_equal_signs_and_spaces():
+    assert parse("--env A=1=2 --env 'B=x y'").env == (("A", "1=2"), ("B", "x y"))
+
+
+def test_all_results_are_fetched_unless_asked_otherwise():
+    assert parse("").patterns == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--walltme 5m", "Did you mean '--walltime'"),
+        ("--nod 3", "unrecognized arguments: --nod"),
+        ("--env 1A=2", "not of the form NAME=value"),
+        ("--as 'my job'", "not the name of a Python variable"),
+        ("--on-interrupt stop", "invalid choice: 'stop'"),
+        ("--init 'unbalanced", "no closing quotation"),
+        ("--nodes", "expected one argument"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(line: str, said: str):
+    with pytest.raises(UsageError) as error:
+        parse(line)
+
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@given(st.text(max_size=80))
+def test_any_line_gives_options_or_one_of_our_errors(line: str):
+    try:
+        options = parse(line)
+    except PollinatorError:
+        return
+    assert isinstance(options, RunOptions)
+
+
+@given(st.lists(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=10), max_size=5))
+def test_splitting_undoes_shell_quoting(words: list[str]):
+    import shlex
+
+    assert split(shlex.join(words)) == words
