@@ -26,11 +26,11 @@ def main() -> int:
     notebook = nbformat.read(HERE / NOTEBOOK, as_version=4)
     print(f"Running {NOTEBOOK} in {BUILD} …", flush=True)
     started = time.monotonic()
-    client = NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(BUILD)}}, store_widget_state=False
-    )
+    where = {"metadata": {"path": str(BUILD)}}
+    client = NotebookClient(notebook, timeout=300, resources=where, store_widget_state=False)
     try:
-        client.execute()
+        with (BUILD / "kernel.log").open("wb") as log:
+            client.execute(stderr=log)
     finally:
         nbformat.write(notebook, BUILD / NOTEBOOK)
         stop_colony()

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, context: Context) -> Job | None:
 def run_project(context: Context, project: Project, options: RunOptions) -> Job | None:
     """Submit a project with these options, or only show what would be sent."""
     project = apply(project, options)
-    session = context.session_of_project(project)
+    session = context.session(project.executors)
     for warning in project.warnings:
         context.screen.say(warning)
     if options.dry_run:
@@ -103,7 +103,7 @@ def run_project(context: Context, project: Project, options: RunOptions) -> Job 
 def funcspec(args: argparse.Namespace, context: Context) -> None:
     """Synchronise, make a snapshot, and print the function specification that `run` would submit."""
     project = apply(context.project(), run_options(args))
-    session = context.session_of_project(project)
+    session = context.session(project.executors)
     with context.screen.transfer() as progress:
         spec = prepare(session, project, progress=progress)
     context.screen.show(spec_text(spec))
@@ -280,13 +280,15 @@ def _local_rows(status: LocalStatus) -> list[list[str]]:
 def start_executor(args: argparse.Namespace, context: Context) -> None:
     """Run an executor that takes jobs from the configured colony, until it is interrupted."""
     from pollinator_magic.executors.start import start_process_executor
+    from pollinator_magic.settings import owner_key_from_environment
 
     session = connect("remote")
     context.screen.say(
         f"Executor {args.name!r} takes jobs of colony {session.connection.colony!r} at {session.connection.server}. "
         "Stop it with Ctrl-C."
     )
-    start_process_executor(session.connection, name=args.name, fs_dir=args.fs_dir)
+    fs_dir = Path(args.fs_dir).expanduser() if args.fs_dir else None
+    start_process_executor(session.connection, owner_key_from_environment(), name=args.name, fs_dir=fs_dir)
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------

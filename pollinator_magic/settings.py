@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
     from pollinator_magic.colonies.keys import PrivateKey
 
+__all__ = [
+    "Connection",
+    "DirectorySettings",
+    "S3Settings",
+    "Server",
+    "StorageSettings",
+    "connection_from_environment",
+    "is_configured",
+    "owner_key_from_environment",
+    "read_env_file",
+]
+
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:]+\]?")
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
@@ -82,6 +94,14 @@ def connection_from_environment(environment: Mapping[str, str] | None = None) ->
         storage=_storage(env),
         dashboard_url=env.get("COLONYOS_DASHBOARD_URL", "").rstrip("/"),
     )
+
+
+def owner_key_from_environment(environment: Mapping[str, str] | None = None) -> PrivateKey | None:
+    """Return the colony owner's key (COLONIES_COLONY_PRVKEY), which executors register with; None if it is not set."""
+    from pollinator_magic.colonies.keys import PrivateKey
+
+    text = (os.environ if environment is None else environment).get("COLONIES_COLONY_PRVKEY")
+    return PrivateKey.from_hex(text) if text else None
 
 
 def is_configured(environment: Mapping[str, str] | None = None) -> bool:

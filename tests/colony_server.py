@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Executor, User
 from pollinator_magic.local import bootstrap
 from pollinator_magic.local.server import LocalServer
-from pollinator_magic.settings import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

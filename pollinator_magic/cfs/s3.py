@@ -57,7 +57,10 @@ class S3Objects:
 
         offset, failures = 0, 0
         while True:
-            body = self._open(name, offset)
+            try:
+                body = self._open(name, offset)
+            except _BeyondEnd:
+                return  # nothing is left to go on with; whoever reads compares the size
             try:
                 for chunk in body.iter_chunks(_CHUNK):
                     offset += len(chunk)
@@ -211,6 +214,8 @@ class S3Objects:
             )
         if code in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
             return _BucketExists(f"The {self._place} exists.")
+        if status == 416:
+            return _BeyondEnd(f"The {self._place} has no more of object {name}.")
         if status == 404:
             return ObjectMissing(f"The {self._place} has no object {name}.")
         return StorageError(f"The {self._place} refused a request: {code or 'no reason'} (HTTP {status}).")
@@ -232,6 +237,10 @@ class S3Objects:
 
 class _BucketMissing(StorageError):
     """The bucket does not exist, and might be made."""
+
+
+class _BeyondEnd(StorageError):
+    """The object ends before the offset that was asked for."""
 
 
 class _BucketExists(StorageError):

@@ -86,7 +86,8 @@ class ProcessWatch:
     def wait(self, timeout_s: float) -> bool:
         """Wait for a hint, at most `timeout_s` seconds; whether one has arrived since the last call."""
         arrived = self._arrived.wait(timeout_s)
-        self._arrived.clear()
+        if arrived:  # one that arrives at the very end of the time must stay for the next call
+            self._arrived.clear()
         return arrived and not self._closed.is_set()
 
     def close(self) -> None:

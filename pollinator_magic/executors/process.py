@@ -90,6 +90,7 @@ class ProcessEngine:
         """Make ready, and kill what jobs of an earlier worker have left running on this host."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.leftovers.sweep()
+        shutil.rmtree(self.state_dir / "work", ignore_errors=True)
         self.pythons.prune()
         self.guardian.start()
         if not _PLAIN_PATH.fullmatch(str(self.fs_dir)):

@@ -61,8 +61,9 @@ class Pythons:
 
     def overlay(self, interpreter: str, digest: str) -> Overlay:
         """Return the environment on top of `interpreter` for an init-cmd with that digest, made or not."""
-        status = Path(interpreter).stat()
-        age = f"{os.path.realpath(interpreter)} {status.st_mtime_ns} {status.st_size}"  # an upgrade makes another
+        below = [Path(interpreter).resolve(), *Path(interpreter).parents[1].glob("lib/python*/site-packages")]
+        # Another Python, or a package installed into it or removed from it, makes another environment.
+        age = " ".join(f"{path} {path.stat().st_mtime_ns}" for path in sorted(below))
         return Overlay(self._directory / ("env-" + _digest(interpreter, age, digest)), interpreter)
 
     def prune(self) -> None:

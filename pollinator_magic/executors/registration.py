@@ -29,7 +29,7 @@ def register(
     Registering the same name again puts what it was running back into the queue. Raises ConfigurationError if that
     is impossible: without the owner's key, or because another key has the name on a server that keeps names.
     """
-    announced = False
+    announced, refusal = False, None
     if owner_key is not None:
         executor = Executor(
             executorid=client.identity,
@@ -44,11 +44,11 @@ def register(
                 announced = True
             except (ServerUnreachable, AccessDenied):
                 raise
-            except ServerError as error:
-                _require_same(client, name, error)
+            except ServerError as error:  # an older server, which knows the name already
+                refusal = error
             owner.approve_executor(name)
     if not announced:
-        _require_same(client, name, None)
+        _require_same(client, name, refusal)
         client.update_capabilities(name, capabilities)
     if not any(function.funcname == EXECUTE for function in client.functions(name)):
         client.add_function(Function(executorname=name, funcname=EXECUTE))

@@ -75,18 +75,15 @@ def follow(
     A server that goes away is asked again for ever; what waiting cannot mend is raised.
     """
     cursor, hints = cursor or LogCursor(), hints or Silence()
-    pace, retry = Pace(FASTEST_POLL_S, SLOWEST_POLL_S), Pace(FASTEST_RETRY_S, SLOWEST_RETRY_S)
+    pace, outage = Pace(FASTEST_POLL_S, SLOWEST_POLL_S), _Outage()
     current, known = process, None
-    asked_at, hinted, lost = 0.0, True, False
+    asked_at, hinted = 0.0, True
     while True:
         try:
             if hinted or current.status is ProcessState.WAITING or time.monotonic() - asked_at >= STATE_POLL_S:
                 current = client.process(process.processid)
                 asked_at = time.monotonic()
-            if lost:
-                lost = False
-                retry.news()
-                yield ConnectionBack()
+            yield from outage.end()
             if not current.status.closed and _differs(current, known):
                 known = current
                 pace.news()
@@ -103,16 +100,35 @@ def follow(
                 yield StateChanged(current)
                 return
         except ServerUnreachable as error:
-            if not error.passing:
-                raise
-            wait_s = retry.next_s()
-            if not lost:
-                lost = True
-                yield ConnectionLost(str(error), wait_s)
-            time.sleep(wait_s)
+            yield from outage.sit_out(error)
             hinted = True  # whatever was announced meanwhile was missed
         else:
             hinted = hints.wait(pace.next_s())
+
+
+class _Outage:
+    """A time without answers: said once when it begins, once when it ends."""
+
+    def __init__(self) -> None:
+        self._pace = Pace(FASTEST_RETRY_S, SLOWEST_RETRY_S)
+        self._lasts = False
+
+    def sit_out(self, error: ServerUnreachable) -> Iterator[Event]:
+        """Wait before the next try; raise `error` if waiting cannot mend it."""
+        if not error.passing:
+            raise error
+        wait_s = self._pace.next_s()
+        if not self._lasts:
+            self._lasts = True
+            yield ConnectionLost(str(error), wait_s)
+        time.sleep(wait_s)
+
+    def end(self) -> Iterator[Event]:
+        """There was an answer."""
+        if self._lasts:
+            self._lasts = False
+            self._pace.news()
+            yield ConnectionBack()
 
 
 def _differs(current: Process, known: Process | None) -> bool:

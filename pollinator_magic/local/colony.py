@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from pollinator_magic.colonies.address import Server
 from pollinator_magic.errors import LocalColonyError, PollinatorError, UsageError
 from pollinator_magic.local.home import COLONY, DaemonRecord, Home
 from pollinator_magic.local.version import VERSION
-from pollinator_magic.settings import Connection, DirectorySettings, Server
+from pollinator_magic.settings import Connection, DirectorySettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

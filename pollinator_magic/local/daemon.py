@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 import psutil
 from filelock import FileLock, Timeout
 
+from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.models import User
 from pollinator_magic.errors import PollinatorError
 from pollinator_magic.local import bootstrap
 from pollinator_magic.local.home import COLONY, EXECUTOR, DaemonRecord, Home
 from pollinator_magic.local.server import LocalServer
 from pollinator_magic.local.version import VERSION
-from pollinator_magic.settings import Connection, DirectorySettings, Server
+from pollinator_magic.settings import Connection, DirectorySettings
 
 if TYPE_CHECKING:
     from pollinator_magic.executors.worker import Worker

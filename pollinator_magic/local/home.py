@@ -24,6 +24,7 @@ from pollinator_magic.errors import LocalColonyError
 
 COLONY = "local"
 EXECUTOR = "local"
+_KEY_NAMES = ("server", "owner", "user", "executor")
 _CLOCK_TOLERANCE_S = 2.0
 
 
@@ -75,9 +76,10 @@ class Home:
         self._port = self.root / "port"
 
     def make(self) -> None:
-        """Make the directory, for this user only."""
+        """Make the directory, and the one for the keys, for this user only."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.keys_directory.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise LocalColonyError(
                 f"The embedded colony cannot use {str(self.root)!r}: {error.strerror}. "
@@ -87,10 +89,15 @@ class Home:
     @cached_property
     def keys(self) -> Keys:
         """The colony's keys, made the first time that they are asked for."""
-        self.make()
-        self.keys_directory.mkdir(exist_ok=True, mode=0o700)
+        try:
+            return self._read_keys()
+        except (FileNotFoundError, NotADirectoryError):
+            self.make()
         with FileLock(self.keys_directory / ".lock"):
-            return Keys(*(self._key(name) for name in ("server", "owner", "user", "executor")))
+            for path in map(self._key_file, _KEY_NAMES):
+                if not path.exists():
+                    write_atomically(path, PrivateKey.generate().reveal().encode())
+            return self._read_keys()
 
     def read_record(self) -> DaemonRecord | None:
         """Return what the daemon wrote when it was ready; it may be dead by now. None if there is nothing."""
@@ -123,11 +130,11 @@ class Home:
         patterns = (f"{self.database.name}*", f"{self.log.name}*")
         return [*known, *(path for pattern in patterns for path in self.root.glob(pattern))]
 
-    def _key(self, name: str) -> PrivateKey:
-        path = self.keys_directory / f"{name}.key"
-        if not path.exists():
-            write_atomically(path, PrivateKey.generate().reveal().encode())
-        return PrivateKey.from_hex(path.read_text())
+    def _key_file(self, name: str) -> Path:
+        return self.keys_directory / f"{name}.key"
+
+    def _read_keys(self) -> Keys:
+        return Keys(**{name: PrivateKey.from_hex(self._key_file(name).read_text()) for name in _KEY_NAMES})
 
 
 def write_atomically(path: Path, content: bytes) -> None:

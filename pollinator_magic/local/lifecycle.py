@@ -26,8 +26,6 @@ from pollinator_magic.colonies.models import (
 from pollinator_magic.local import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pollinator_magic.local.access import Member
     from pollinator_magic.local.database import Database
 
@@ -53,8 +51,8 @@ def load(database: Database, processid: str) -> Process | None:
     return _decoder.decode(row[0]) if row else None
 
 
-def submit(database: Database, spec: FunctionSpec, initiator: Member, *, waits_for: Iterable[str] = ()) -> Process:
-    """Store a new process; it is assignable at once unless it waits for parents."""
+def submit(database: Database, spec: FunctionSpec, initiator: Member) -> Process:
+    """Store a new process, and put it into the queue."""
     resources.normalise(spec.conditions)
     if spec.conditions.executornames == ["*"]:
         spec.conditions.executornames = []
@@ -62,7 +60,6 @@ def submit(database: Database, spec: FunctionSpec, initiator: Member, *, waits_f
     now_ns = database.now_ns()
     now = moment(now_ns)
     processid = secrets.token_hex(32)
-    parents = list(waits_for)
     process = Process(
         processid=processid,
         initiatorid=initiator.identity,
@@ -71,8 +68,6 @@ def submit(database: Database, spec: FunctionSpec, initiator: Member, *, waits_f
         submissiontime=format_time(now),
         waitdeadline=_deadline(now, spec.maxwaittime, smallest=1),
         spec=spec,
-        parents=parents,
-        waitforparents=bool(parents),
     )
     cursor = database.run(
         "INSERT INTO processes (processid, colonyname, state, executortype, label, initiatorname, executorid,"
@@ -217,7 +212,7 @@ def _enter(database: Database, process: Process, state: ProcessState) -> None:
         attribute.state = state
     number = _save(database, process)
     database.run("DELETE FROM queue WHERE process = ?", number)
-    if state is ProcessState.WAITING and not process.waitforparents:
+    if state is ProcessState.WAITING:
         conditions = process.spec.conditions
         cpu, mem = resources.millicores(conditions.cpu), resources.memory_bytes(conditions.mem)
         for name in set(conditions.executornames or [""]):

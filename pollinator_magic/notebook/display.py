@@ -50,7 +50,11 @@ class Card:
 
 
 class NotebookScreen:
-    """The output area of the cell that is running."""
+    """The output area of the cell that is running; a job takes over the card that showed its files moving."""
+
+    def __init__(self) -> None:
+        self._card = Card()
+        self._view: NotebookJobView | None = None
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -66,29 +70,35 @@ class NotebookScreen:
 
     @contextmanager
     def transfer(self) -> Iterator[Progress]:
-        """Show files moving in one line that is updated in place; nothing if nothing moves."""
-        card = Card()
+        """Show files moving in the card, and the job again when they have moved."""
 
         def progress(now: TransferProgress) -> None:
             text = describe_transfer(now)
             bar = f'<progress value="{now.bytes_done}" max="{max(now.bytes_total, 1)}"></progress> {html.escape(text)}'
-            card.show(bar, text)
+            if self._view is None:
+                self._card.show(f"<div>{bar}</div>", text)
+            else:
+                self._view.show(bar, text)
 
-        yield progress
+        try:
+            yield progress
+        finally:
+            if self._view is not None:
+                self._view.show()
 
     def job(self, job: Job, *, quiet: bool = False) -> NotebookJobView:
         """Begin to show a job."""
-        return NotebookJobView(job, quiet=quiet)
+        self._view = NotebookJobView(job, self._card, quiet=quiet)
+        return self._view
 
 
 class NotebookJobView:
     """A job's card, log and results."""
 
-    def __init__(self, job: Job, *, quiet: bool) -> None:
-        self._job, self._quiet = job, quiet
-        self._card = Card()
+    def __init__(self, job: Job, card: Card, *, quiet: bool) -> None:
+        self._job, self._card, self._quiet = job, card, quiet
         self._notes: list[str] = []
-        self._show()
+        self.show()
 
     def handle(self, event: Event) -> None:
         """Print log text; everything else changes the card."""
@@ -97,7 +107,7 @@ class NotebookJobView:
                 sys.stdout.write(printable(event.text))
                 sys.stdout.flush()
         elif isinstance(event, StateChanged):
-            self._show()
+            self.show()
         else:
             self.note(describe_connection(event))
 
@@ -109,18 +119,21 @@ class NotebookJobView:
     def note(self, text: str) -> None:
         """Add a line to the card."""
         self._notes.append(text)
-        self._show()
+        self.show()
 
-    def _show(self) -> None:
+    def show(self, moving_html: str = "", moving: str = "") -> None:
+        """Show the job as it is now, and what is moving for it, if anything is."""
         process = self._job.process
         where = ", ".join(self._job.executor_names) or "any executor"
         state = describe_state(process)
         colour = _COLOURS.get(process.status, "#6e7781")
+        below = [html.escape(note) for note in self._notes] + [moving_html] * bool(moving_html)
         card = (
             f'<div><span style="color:{colour}">●</span> <b>{html.escape(where)}</b> · {html.escape(state)} · '
-            f"process {self._link()}{''.join(f'<br>{html.escape(note)}' for note in self._notes)}</div>"
+            f"process {self._link()}{''.join(f'<br>{line}' for line in below)}</div>"
         )
-        self._card.show(card, "\n".join([f"{where} · {state} · process {self._job.short_id}", *self._notes]))
+        lines = [f"{where} · {state} · process {self._job.short_id}", *self._notes, *[moving] * bool(moving)]
+        self._card.show(card, "\n".join(lines))
 
     def _link(self) -> str:
         name = f"<code>{html.escape(self._job.short_id)}</code>"

@@ -78,10 +78,13 @@ class PollinateMagics(Magics):
         from pollinator_magic.running import Run, apply
 
         context = self._context()
-        project = apply(self._project(context.directory, options), options)
+        names = options.executors or ((self.executor,) if self.executor else ())
+        if names:
+            context.session(names)  # a colony that cannot be had is no reason to make a project for it
+        project = apply(self._project(context.directory, names), options)
         if cell is not None and options.source is None:
             project = project.with_options(source=_source_name(options.command, project.environment.source))
-        session = context.session_of_project(project)
+        session = context.session(project.executors)
         for warning in project.warnings:
             context.screen.say(warning)
         if options.dry_run:
@@ -90,14 +93,14 @@ class PollinateMagics(Magics):
         run = Run(session, project, options, context.screen)
         run.start(cell, submitted=lambda job: self._remember(job, options.name))
 
-    def _project(self, directory: Path, options: RunOptions) -> Project:
-        """Open the project of the notebook's directory, or make it there."""
+    @staticmethod
+    def _project(directory: Path, executors: tuple[str, ...]) -> Project:
+        """Open the project of the notebook's directory, or make it there, to be run by these executors."""
         from pollinator_magic.connect import LOCAL
         from pollinator_magic.project import Project
 
-        default = (self.executor,) if self.executor else ()
-        project = Project.open_or_create(directory, (options.executors or default or (LOCAL,))[0])
-        return project.with_options(executors=default) if default else project
+        project = Project.open_or_create(directory, executors or LOCAL)
+        return project.with_options(executors=executors or None)
 
     @staticmethod
     def _context() -> Context:

@@ -143,6 +143,6 @@ def test_no_key_is_ever_in_a_notebook(execute, local_home):
     )
 
     text = str(notebook)
-    keys = [path.read_text().strip() for path in (local_home / "keys").iterdir()]
+    keys = [path.read_text().strip() for path in (local_home / "keys").glob("*.key")]
     assert keys
     assert not any(key in text for key in keys)

@@ -5,7 +5,7 @@ import threading
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -13,6 +13,7 @@ from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects
 from pollinator_magic.cfs.state import SyncState
 from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.errors import NotFound
 from tests.colony_server import RunningColony, running_colony
 from tests.s3_server import RunningS3, running_s3
 
@@ -20,7 +21,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pollinator_magic.cfs.objects import ObjectStore
-    from pollinator_magic.colonies.models import Reference
+    from pollinator_magic.colonies.models import File, Reference
+
+
+class UpstreamColonies(Colonies):
+    """A client of a server that removes as the official one does: with a file go the revisions that snapshots list.
+
+    The embedded server keeps those readable.
+    """
+
+    gone: ClassVar[set[str]] = set()
+
+    def remove_files_named(self, label: str, name: str) -> None:
+        self.gone.update(file.fileid for file in self.revisions(label, name))
+        super().remove_files_named(label, name)
+
+    def file(self, file_id: str) -> File:
+        if file_id in self.gone:
+            raise NotFound("Failed to get file", status=400)
+        return super().file(file_id)
 
 
 class CountingStore:
@@ -136,7 +155,7 @@ def new_place(colony, store, tmp_path) -> Iterator[Callable[..., Place]]:
 
     def make(name: str = "", label: str = label) -> Place:
         root = tmp_path / (name or f"place-{len(places)}") / "src"
-        place = Place(root, Colonies(colony.server, colony.colony, colony.user_key), store, label)
+        place = Place(root, UpstreamColonies(colony.server, colony.colony, colony.user_key), store, label)
         places.append(place)
         return place
 

@@ -154,7 +154,7 @@ def test_uploading_a_tree_again_sends_only_what_differs(place, tmp_path, store):
     (root / "a.txt").write_text("a")
     (root / ".hidden").write_text("h")
     (root / "empty").write_text("")
-    label = "/pollinator/p/jobs/x/result"
+    label = f"{place.label}/result"
     assert place.filesystem.upload_tree(root, label) == 3
     (root / "a.txt").write_text("b")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+import signal
+import subprocess
+import threading
 
 import pytest
 
-from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.ignore import Ignore
 from pollinator_magic.cfs.plan import Policy
 from pollinator_magic.cfs.scope import MARKER
@@ -133,15 +136,13 @@ def test_files_that_were_purged_on_the_server_are_not_deleted_here(pair):
 
 
 def test_subdirectories_of_a_label_without_files_of_its_own_are_found(place):
-    uploaded = place.write("deep/er/x.csv", "x")
-    place.client.add_file
+    place.write("deep/er/x.csv", "x")
     place.filesystem.sync(place.root / "deep", place.label + "/only/deep", place.state)
     shutil.rmtree(place.root)
 
     place.sync()
 
     assert place.read()["only/deep/er/x.csv"] == b"x"
-    assert uploaded.name == "x.csv"
 
 
 def test_a_directory_of_only_directories_gets_a_marker_so_that_other_tools_see_it(place):
@@ -272,7 +273,6 @@ def test_nothing_is_written_through_a_link_that_leaves_the_directory(pair, new_p
     fresh.sync()
 
     assert list(outside.iterdir()) == []
-    assert "sub/c.csv" not in {path.name for path in outside.rglob("*")}
     assert fresh.read() == {"a.csv": b"a", "b.csv": b"b"}
 
 
@@ -402,8 +402,6 @@ def test_a_local_edit_during_a_download_is_not_overwritten(pair, store):
 
 
 def test_progress_counts_every_file_and_byte_in_the_calling_thread(place, new_place):
-    import threading
-
     reports = []
     for number in range(50):
         place.write(f"{number}.csv", b"x" * 1000)
@@ -445,20 +443,16 @@ def test_files_written_by_other_tools_are_read_whatever_they_say_of_the_store(pa
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a small disk")
-def test_a_full_disk_is_said_and_nothing_half_written_stays(pair, tmp_path, new_place):
-    import subprocess
-
-    here, _ = pair
-    here.write("large.bin", os.urandom(300_000))
-    here.sync()
+def test_a_full_disk_is_said_and_nothing_half_written_stays(place, tmp_path):
+    place.write("large.bin", os.urandom(300_000))
+    place.sync()
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk], check=False).returncode:
         pytest.skip("this machine does not let us mount a disk")
     try:
-        with Filesystem(here.client, here.store) as filesystem:
-            with pytest.raises(TransferError, match=r"'large\.bin'.*no room for its 300,000 bytes"):
-                filesystem.sync(disk / "data", here.label)
+        with pytest.raises(TransferError, match=r"'large\.bin'.*no room for its 300,000 bytes"):
+            place.filesystem.sync(disk / "data", place.label)
         assert not list(disk.rglob(".pollinator-part*"))
         assert not list(disk.rglob("large.bin"))
     finally:
@@ -466,9 +460,6 @@ def test_a_full_disk_is_said_and_nothing_half_written_stays(pair, tmp_path, new_
 
 
 def test_a_file_size_limit_is_said_and_nothing_half_written_stays(pair, tmp_path):
-    import resource
-    import signal
-
     here, there = pair
     here.write("large.bin", os.urandom(300_000))
     here.sync()

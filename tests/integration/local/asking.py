@@ -18,8 +18,8 @@ from tests.colony_server import RunningColony
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pollinator_magic.colonies.address import Server
     from pollinator_magic.colonies.keys import PrivateKey
-    from pollinator_magic.settings import Server
 
 _VECTORS = Path(__file__).parents[2] / "vectors" / "rpc"
 _ID = re.compile(r"[0-9a-f]{64}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Host, eventually, finish, read_until
+from hosting import Host, eventually, finish, read_until
 
 from pollinator_magic.executors.engine import Task
 
@@ -233,7 +233,7 @@ WORKER = """
 import sys, time
 sys.path.insert(0, {here!r})
 from pathlib import Path
-from conftest import Host, read_until
+from hosting import Host, read_until
 host = Host(Path({directory!r}))
 job = host.start("echo $$; sleep 600 & wait")
 print(host.engine.guardian.pid, read_until(job, "\\n").strip(), flush=True)

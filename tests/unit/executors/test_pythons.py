@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import Host, finish
+from hosting import Host, finish
 
 from pollinator_magic.executors.pythons import Pythons
 

@@ -1,0 +1,28 @@
+"""Starting an executor from the command line: its key, its directory, its engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.worker import Worker, stored_key
+
+if TYPE_CHECKING:
+    from pollinator_magic.colonies.keys import PrivateKey
+    from pollinator_magic.settings import Connection
+
+
+def start_process_executor(
+    connection: Connection, owner_key: PrivateKey | None, *, name: str, fs_dir: Path | None = None
+) -> None:
+    """Run jobs of the connection's colony directly on this machine until SIGINT or SIGTERM, then let them finish.
+
+    The executor's own key is made on first use and kept in `fs_dir`, by default below the user's data directory.
+    """
+    directory = fs_dir or Path(platformdirs.user_data_dir("pollinator_magic")) / "executors" / connection.colony / name
+    own = replace(connection, key=stored_key(directory / ".executor" / "executor.key"))
+    Worker(own, owner_key, ProcessEngine(directory), name=name, fs_dir=directory).run()

@@ -1,0 +1,130 @@
+"""What is told to the server arrives once and in order, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import pytest
+from breaking_proxy import BreakingProxy
+from worksite import eventually
+
+from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.executors.reporter import Loss, Reporter
+from pollinator_magic.settings import Server
+
+
+@pytest.fixture
+def proxy(colony):
+    proxy = BreakingProxy(colony.server.host, colony.server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def client(site, colony, proxy):
+    key = colony.new_executor("host")
+    with Colonies(Server("127.0.0.1", proxy.port, tls=False), colony.colony, key) as client:
+        yield client
+
+
+@pytest.fixture
+def process(site, client):
+    site.submit("true")
+    return client.assign(1)
+
+
+@pytest.fixture
+def reporter(client, process):
+    reporter = Reporter(client, process)
+    reporter.start()
+    yield reporter
+    reporter.abandon()
+
+
+def test_what_was_said_arrives_in_order_before_the_process_is_closed(site, process, reporter):
+    for number in range(1000):
+        reporter.say(f"{number}\n")
+    assert reporter.close([])
+    assert site.log(process.processid) == "".join(f"{number}\n" for number in range(1000))
+    assert site.user.process(process.processid).status is ProcessState.SUCCESS
+
+
+def test_a_message_whose_reply_was_lost_is_not_sent_twice(site, process, reporter, proxy):
+    reporter.say("tick\n")
+    eventually(lambda: site.log(process.processid))
+    proxy.lose_reply_to = b"addlogmsg"
+    reporter.say("tick\n")
+    assert proxy.lost.wait(10)
+    reporter.say("tock\n")
+    assert reporter.close([])
+    assert site.log(process.processid) == "tick\ntick\ntock\n"
+
+
+def test_a_message_that_the_server_did_not_get_is_sent_again(site, colony, process, reporter):
+    reporter.say("one\n")
+    eventually(lambda: site.log(process.processid))
+    colony.stop()
+    reporter.say("two\n")
+    reporter.say("three\n")
+    colony.start()
+    assert reporter.close(["it broke"])
+    assert site.log(process.processid) == "one\ntwo\nthree\n"
+    assert site.user.process(process.processid).errors == ["it broke"]
+
+
+@pytest.mark.parametrize(("errors", "state"), [([], ProcessState.SUCCESS), (["no"], ProcessState.FAILED)])
+def test_closing_survives_a_lost_reply(site, process, reporter, proxy, errors, state):
+    proxy.lose_reply_to = b"closefailedmsg" if errors else b"closesuccessfulmsg"
+    assert reporter.close(errors)
+    assert proxy.lost.is_set()
+    assert site.user.process(process.processid).status is state
+
+
+def test_a_cancellation_is_noticed_by_a_job_that_says_nothing(site, process, reporter):
+    site.user.cancel(process.processid)
+    eventually(lambda: reporter.loss, within_s=5)
+    assert reporter.loss is Loss.CANCELLED
+    assert not reporter.close([])
+    assert site.user.process(process.processid).status is ProcessState.CANCELLED
+
+
+def test_a_process_that_the_server_gave_to_the_queue_again_is_lost(site, colony, process, reporter):
+    with Colonies(colony.server, colony.colony, colony.owner_key) as owner:
+        owner.remove_executor("host")
+    reporter.say("late\n")
+    eventually(lambda: reporter.loss, within_s=5)
+    assert reporter.loss is Loss.TAKEN
+
+
+def test_a_second_attempt_by_the_same_executor_is_not_mistaken_for_the_first(site, colony, client, process, reporter):
+    with Colonies(colony.server, colony.colony, colony.owner_key) as owner:
+        record = owner_record(client)
+        owner.add_executor(record)
+        owner.approve_executor("host")
+    again = eventually(lambda: client.assign(1))
+    assert again.processid == process.processid
+    eventually(lambda: reporter.loss is Loss.TAKEN, within_s=5)
+    assert site.user.process(process.processid).status is ProcessState.RUNNING
+
+
+def owner_record(client):
+    from pollinator_magic.colonies.models import Executor
+
+    return Executor(
+        executorid=client.identity, executorname="host", executortype="container-executor", colonyname=client.colony
+    )
+
+
+def test_a_process_is_closed_at_its_last_moment_even_if_nobody_says_so(site, process, reporter):
+    import time
+
+    reporter.close_at(time.monotonic() + 0.2, ["too late"])
+    assert site.wait(process.processid, within_s=5).errors == ["too late"]
+
+
+def test_a_server_that_stays_away_does_not_hold_up_a_stop(colony, reporter):
+    colony.stop()
+    try:
+        reporter.say("lost")
+        assert not reporter.close([], patience_s=0.5)
+    finally:
+        colony.start()
