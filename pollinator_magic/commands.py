@@ -95,7 +95,7 @@ def run_project(context: Context, project: Project, options: RunOptions) -> Job 
     for warning in project.warnings:
         context.screen.say(warning)
     if options.dry_run:
-        show_preview(context.screen, preview(session, project))
+        show_preview(context.screen, preview(session, project, announce=context.screen.say))
         return None
     return Run(session, project, options, context.screen).start()
 
@@ -105,7 +105,7 @@ def funcspec(args: argparse.Namespace, context: Context) -> None:
     project = apply(context.project(), run_options(args))
     session = context.session(project.executors)
     with context.screen.transfer() as progress:
-        spec = prepare(session, project, progress=progress)
+        spec = prepare(session, project, progress=progress, announce=context.screen.say)
     context.screen.show(spec_text(spec))
 
 

@@ -52,7 +52,7 @@ class Run:
         `submitted` is told the job as soon as there is one, so that it can be found even if following fails.
         """
         with self.screen.transfer() as progress:
-            job = submit(self.session, self.project, source=source, progress=progress)
+            job = submit(self.session, self.project, source=source, progress=progress, announce=self.screen.say)
         submitted(job)
         view = self.screen.job(job, quiet=self.options.quiet)
         if self.options.detach:

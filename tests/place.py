@@ -5,7 +5,7 @@ server. With POLLINATOR_TEST_COLONY=env it is the colony of COLONIES_* with the 
 registers its own users and executors, under names that nobody else has, with the key in COLONIES_COLONY_PRVKEY, and
 removes them at the end:
 
-    POLLINATOR_TEST_COLONY=env COLONIES_SERVER_HOST=… COLONIES_COLONY_PRVKEY=… AWS_S3_ENDPOINT=… pytest tests/integration
+    POLLINATOR_TEST_COLONY=env COLONIES_…=… COLONIES_COLONY_PRVKEY=… AWS_S3_…=… pytest tests/integration
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ _READY_WITHIN_S = 20
 class RunningS3:
     """Where the server is. Its buckets are the directories of `directory`, its objects plain files."""
 
-    def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="s3-"))
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="s3-"))
+        self._own = directory is None
         self.port = free_port()
         self._process = subprocess.Popen(
             [
@@ -63,14 +64,15 @@ class RunningS3:
         return {file.name: file for file in directory.iterdir()} if directory.is_dir() else {}
 
     def close(self) -> None:
-        """Stop the server and remove its files."""
+        """Stop the server; remove its files if they are its own."""
         self._process.terminate()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self._own:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_WITHIN_S
@@ -86,9 +88,9 @@ class RunningS3:
 
 
 @contextmanager
-def running_s3() -> Iterator[RunningS3]:
-    """Run a server until the block ends."""
-    running = RunningS3()
+def running_s3(directory: Path | None = None) -> Iterator[RunningS3]:
+    """Run a server until the block ends, over a directory of its own or over one that holds buckets already."""
+    running = RunningS3(directory)
     try:
         yield running
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import re
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pollinator_magic.cfs.s3 import S3Objects
@@ -82,7 +82,8 @@ class DirectoryObjects:
                             advance(len(chunk))
                     temporary.replace(target)
             finally:
-                temporary.unlink(missing_ok=True)
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
     def read(self, name: str) -> Iterator[bytes]:
         """Yield the content of an object; see ObjectStore."""

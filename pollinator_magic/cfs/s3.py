@@ -156,7 +156,7 @@ class S3Objects:
         with self._errors(name):
             ranged = {"Range": f"bytes={offset}-"} if offset else {}
             reply = self._client.get_object(Bucket=self.settings.bucket, Key=name, **ranged)
-        if offset and reply["ResponseMetadata"]["HTTPStatusCode"] != 206:
+        if offset and not str(reply.get("ContentRange", "")).startswith(f"bytes {offset}-"):
             reply["Body"].close()
             raise StorageError(f"The connection to {self._place} broke in the middle of an object. Run again.")
         return reply["Body"]

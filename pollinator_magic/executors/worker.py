@@ -72,6 +72,7 @@ class Worker:
         self._poll_s = poll_s or (1 if connection.embedded else 5)
         self._budget = Budget(engine.capacity, take_anything_when_idle=connection.embedded)
         self._client = Colonies(connection.server, connection.colony, connection.key)
+        self._polling = Colonies(connection.server, connection.colony, connection.key)
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
         self._stopping = threading.Event()
@@ -93,6 +94,7 @@ class Worker:
         """
         with ExitStack() as undo:
             undo.callback(self._client.close)
+            undo.callback(self._polling.close)
             self._claim_directory(undo)
             files = None
             if self._connection.storage is not None:
@@ -113,6 +115,7 @@ class Worker:
         """
         self._stopping.set()
         self._budget.wake()
+        self._polling.close()  # ends retries, not the request that is under way
         if self._thread.ident is None:
             return
         if not drain:
@@ -191,9 +194,9 @@ class Worker:
         if room is None:
             if self._budget.wait(_HEARTBEAT_S):
                 return None
-            return self._client.assign(-1, cpu="0m", mem="0Mi")
+            return self._polling.assign(-1, cpu="0m", mem="0Mi")
         patience_s = self._poll_s if self._budget.idle else min(self._poll_s, _BUSY_POLL_S)
-        return self._client.assign(patience_s, cpu=room.cpu, mem=room.mem)
+        return self._polling.assign(patience_s, cpu=room.cpu, mem=room.mem)
 
     def _begin(self, process: Process, *, resumed: bool = False) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from pollinator_magic.jobs.job import Job
 from pollinator_magic.jobs.together import Together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pollinator_magic.cfs.plan import Plan
     from pollinator_magic.cfs.progress import Progress
     from pollinator_magic.cfs.state import SyncState
@@ -25,35 +28,48 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs.session import Session
     from pollinator_magic.project import Project
 
+    Announce = Callable[[str], object]
+
 _TELL_EVERY_S = 0.1
 _OPEN_OR_ENDED = (ProcessState.WAITING, ProcessState.RUNNING, ProcessState.SUCCESS, ProcessState.FAILED)
 
 
-def submit(session: Session, project: Project, *, source: str | None = None, progress: Progress | None = None) -> Job:
+def _silently(_line: str) -> None:
+    """Tell nobody."""
+
+
+def submit(
+    session: Session,
+    project: Project,
+    *,
+    source: str | None = None,
+    progress: Progress | None = None,
+    announce: Announce = _silently,
+) -> Job:
     """Make the colony hold what the project holds, freeze it, and submit a process for it.
 
     `source`, if given, becomes the project's source file; it is written under the same lock as the push, so that two
-    kernels working in one project each run their own cell.
+    kernels working in one project each run their own cell. `announce` is told, in lines for the user, what they should
+    know: that another kernel is waited for, that a file was kept or left out.
     Raises ProjectError or UnknownExecutor before anything is written or sent; SubmissionUnclear if the connection broke
     in such a way that nobody knows whether the job was accepted.
     """
-    spec = prepare(session, project, source=source, progress=progress)
+    spec = prepare(session, project, source=source, progress=progress, announce=announce)
     return Job(session, _submit_once(session, spec), project)
 
 
 def prepare(
-    session: Session, project: Project, *, source: str | None = None, progress: Progress | None = None
+    session: Session,
+    project: Project,
+    *,
+    source: str | None = None,
+    progress: Progress | None = None,
+    announce: Announce = _silently,
 ) -> FunctionSpec:
     """Do everything of `submit` but submitting: push, snapshot, and return the function specification."""
-    from pollinator_magic.project import prepare_scripts, validate
-
-    validate(project, source_given=source is not None)
-    session.require_executors(project.executors)
-    with project.lock():
-        if source is not None:
-            project.write_source(source)
-        prepare_scripts(project)
-        return _specify(session, project, _push(session, project, progress, cell=source is not None))
+    with _written(session, project, source, announce):
+        pinned = [] if source is None else [project.environment.source]
+        return _specify(session, project, _push(session, project, pinned, progress, announce))
 
 
 @dataclass(frozen=True)
@@ -65,20 +81,17 @@ class Preview:
     data: Plan
 
 
-def preview(session: Session, project: Project, *, source: str | None = None) -> Preview:
+def preview(
+    session: Session, project: Project, *, source: str | None = None, announce: Announce = _silently
+) -> Preview:
     """Find everything that `submit` would find wrong, and return what it would do; nothing is sent.
 
     `source` becomes the project's source file here too, because the plans are made from what lies in the directories.
     """
     from pollinator_magic.cfs.plan import Policy
-    from pollinator_magic.project import data_label, prepare_scripts, source_label, validate
+    from pollinator_magic.project import data_label, source_label
 
-    validate(project, source_given=source is not None)
-    session.require_executors(project.executors)
-    with project.lock():
-        if source is not None:
-            project.write_source(source)
-        prepare_scripts(project)
+    with _written(session, project, source, announce):
         files = session.filesystem
         not_yet = Snapshot(snapshotid="<snapshot>", label=source_label(project))
         return Preview(
@@ -88,7 +101,26 @@ def preview(session: Session, project: Project, *, source: str | None = None) ->
         )
 
 
-def _push(session: Session, project: Project, progress: Progress | None, *, cell: bool) -> Snapshot:
+@contextmanager
+def _written(session: Session, project: Project, source: str | None, announce: Announce) -> Iterator[None]:
+    """Judge the project, then have its directories as they shall be pushed, and nobody else at work in them."""
+    from pollinator_magic.project import prepare_scripts, validate
+
+    validate(project, source_given=source is not None)
+    session.require_executors(project.executors)
+    with project.lock(on_wait=announce):
+        if source is not None:
+            kept = project.keep_replaced_source(source)
+            if kept is not None:
+                announce(f"cfs/src/{project.environment.source} was not written by a cell; it is kept as {kept}.")
+            project.write_source(source)
+        prepare_scripts(project)
+        yield
+
+
+def _push(
+    session: Session, project: Project, pinned: list[str], progress: Progress | None, announce: Announce
+) -> Snapshot:
     """Push `src` and `data`; return the snapshot that holds exactly the local `src`."""
     from pollinator_magic.project import data_label, source_label
 
@@ -99,13 +131,15 @@ def _push(session: Session, project: Project, progress: Progress | None, *, cell
             project.src,
             source_label(project),
             _state(project),
-            pinned=[project.environment.source] if cell else [],
+            pinned=pinned,
             progress=both.here,
             in_use=lambda: _is_waiting(session, project),
         )
         while not wait([data], timeout=_TELL_EVERY_S).done:
             both.tell()
-        data.result()
+        synced = data.result()
+    for line in (*pushed.skipped, *synced.skipped):
+        announce(line)
     return pushed.snapshot
 
 

@@ -88,7 +88,7 @@ class PollinateMagics(Magics):
         for warning in project.warnings:
             context.screen.say(warning)
         if options.dry_run:
-            show_preview(context.screen, preview(session, project, source=cell))
+            show_preview(context.screen, preview(session, project, source=cell, announce=context.screen.say))
             return
         run = Run(session, project, options, context.screen)
         run.start(cell, submitted=lambda job: self._remember(job, options.name))

@@ -37,7 +37,8 @@ def show_results(results: Results) -> None:
         return
     found = list(results.values())
     rows = "".join(
-        f"<tr><td>{html.escape(result.name)}</td><td>{human_size(result.size)}</td></tr>" for result in found
+        f'<tr><td align="left">{html.escape(result.name)}</td><td align="right">{human_size(result.size)}</td></tr>'
+        for result in found
     )
     names = "\n".join(f"  {result.name}  {human_size(result.size)}" for result in found)
     title = f"{len(found)} result{'' if len(found) == 1 else 's'}"
@@ -89,7 +90,8 @@ def _table(result: Result, separator: str) -> dict[str, Any] | None:
     head, *body = [[_clip(cell) for cell in row[:COLUMNS]] for row in rows]
     header = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
-    title = f"{html.escape(result.name)}: first {len(body)} rows"
+    more = "first " if len(rows) > LINES or len(text) >= MAX_TEXT else ""
+    title = f"{html.escape(result.name)}: {more}{len(body)} row{'' if len(body) == 1 else 's'}"
     table = f"<table><caption>{title}</caption><thead><tr>{header}</tr></thead><tbody>{lines}</tbody></table>"
     plain = "\n".join("\t".join(row) for row in [head, *body])
     return {"text/html": table, "text/plain": f"{result.name}\n{plain}"}

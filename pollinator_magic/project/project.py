@@ -15,6 +15,7 @@ from pollinator_magic.project.files import make_directory, write_if_absent, writ
 from pollinator_magic.project.naming import source_problem
 from pollinator_magic.project.options import with_options
 from pollinator_magic.project.reading import read_description
+from pollinator_magic.project.replaced import keep_replaced
 from pollinator_magic.project.values import PROJECT_FILE, Conditions, Environment, Origin, Results, Tunnel
 
 if TYPE_CHECKING:
@@ -166,8 +167,16 @@ class Project:
             problem = f"{name!r} leads out of cfs/src through a link"
         if problem is not None:
             raise UsageError(f"The source file {problem}.")
-        write_if_changed(path, text if text.endswith("\n") or not text else text + "\n")
+        write_if_changed(path, _with_last_newline(text))
         return path
+
+    def keep_replaced_source(self, text: str, name: str | None = None) -> Path | None:
+        """Keep the source file that `write_source` would overwrite, unless a cell has written it; return where.
+
+        To be called just before `write_source`.
+        """
+        name = name or self.environment.source or samples.SOURCE
+        return keep_replaced(self.src / name, _with_last_newline(text), name=name, state=self.state)
 
     @contextmanager
     def lock(self, *, timeout_s: float = 60, on_wait: Callable[[str], object] | None = None) -> Iterator[None]:
@@ -200,3 +209,7 @@ class Project:
     def _make_state(self) -> None:
         make_directory(self.state)
         write_if_absent(self.state / ".gitignore", "*\n")
+
+
+def _with_last_newline(text: str) -> str:
+    return text if text.endswith("\n") or not text else text + "\n"

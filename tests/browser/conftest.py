@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from tests.browser import chromium
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FLAGS = [
     "--headless",
@@ -58,7 +61,13 @@ def lab(tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": str(base / "settings"),
         "POLLINATOR_HOME": str(base / "colony"),
     }
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_WORKSPACES_DIR"):
+    for name in (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+    ):
         environment[name] = str(base / name.lower())
     port = free_port()
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--expose-app-in-browser"]

@@ -30,14 +30,18 @@ def test_loading_imports_only_the_standard_library_and_ipython():
 
 
 def test_a_cell_runs_and_its_job_is_the_last_value(execute):
-    notebook = execute(LOAD, "%%pollinate local\nprint('hello')\nopen('result/a.txt', 'w').write('42')", "_.results['a.txt'].text()")
+    notebook = execute(
+        LOAD, "%%pollinate local\nprint('hello')\nopen('result/a.txt', 'w').write('42')", "_.results['a.txt'].text()"
+    )
 
     assert printed(notebook.cells[1]).endswith("hello\n")
     assert shown(notebook.cells[2]) == ["'42'"]
 
 
 def test_a_job_sees_the_kernels_own_packages(execute):
-    notebook = execute(LOAD, "%%pollinate local\nimport sys, nbclient\nprint(sys.prefix)", "import sys; print(sys.prefix)")
+    notebook = execute(
+        LOAD, "%%pollinate local\nimport sys, nbclient\nprint(sys.prefix)", "import sys; print(sys.prefix)"
+    )
 
     assert printed(notebook.cells[1]).splitlines()[-1] == printed(notebook.cells[2]).strip()
 
@@ -146,3 +150,74 @@ def test_no_key_is_ever_in_a_notebook(execute, local_home):
     keys = [path.read_text().strip() for path in (local_home / "keys").glob("*.key")]
     assert keys
     assert not any(key in text for key in keys)
+
+
+def test_a_file_that_was_written_by_hand_is_kept_before_a_cell_takes_its_place(execute, tmp_path):
+    notebook = execute(
+        LOAD,
+        "from pathlib import Path\nPath('cfs/src').mkdir(parents=True)\nPath('cfs/src/main.py').write_text('mine')",
+        "%%pollinate local\nprint(1)",
+    )
+
+    assert "was not written by a cell; it is kept as" in printed(notebook.cells[2])
+    assert (tmp_path / ".pollinator" / "replaced" / "main.py").read_text() == "mine"
+
+
+def test_the_stop_button_ends_following_and_not_the_job(environment, tmp_path):
+    """A kernel is interrupted for real while it follows a job that waits for a file."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
+    try:
+        ask(client, LOAD)
+        release = tmp_path / "release"
+        cell = (
+            "%%pollinate local --as job\n"
+            "import os, time\n"
+            "print('started', flush=True)\n"
+            f"while not os.path.exists({str(release)!r}): time.sleep(0.05)\n"
+            "print('ended')"
+        )
+        request = client.execute(cell)
+        wait_for_text(client, "started")
+        manager.interrupt_kernel()
+        reply = reply_to(client, request)
+        assert reply["status"] == "error"
+        assert reply["ename"] == "Interrupted"
+        assert "goes on" in reply["evalue"]
+        assert "attach" in reply["evalue"]
+        assert len(reply["traceback"]) == 1
+
+        release.touch()
+        assert "ended" in ask(client, "job.wait(60)\nprint(job.log)")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def ask(client, code: str) -> str:
+    """Run code and return what it printed."""
+    request = client.execute(code)
+    text = ""
+    while True:
+        message = client.get_iopub_msg(timeout=60)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        if message["msg_type"] == "stream":
+            text += message["content"]["text"]
+        if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            return text
+
+
+def wait_for_text(client, text: str) -> None:
+    seen = ""
+    while text not in seen:
+        message = client.get_iopub_msg(timeout=60)
+        seen += message["content"].get("text", "") if message["msg_type"] == "stream" else ""
+
+
+def reply_to(client, request: str) -> dict:
+    while True:
+        reply = client.get_shell_msg(timeout=60)
+        if reply["parent_header"]["msg_id"] == request:
+            return reply["content"]

@@ -8,14 +8,14 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, new_object_name, open_store
 from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError, UnsafeName
 from pollinator_magic.settings import DirectorySettings
-from tests.s3_server import ACCESS_KEY, SECRET_KEY, free_port
+from tests.s3_server import ACCESS_KEY, SECRET_KEY, free_port, running_s3
 
 
 def put(store, content: bytes, tmp_path, name: str | None = None) -> str:
@@ -90,10 +90,12 @@ def test_the_settings_decide_which_store_it_is(tmp_path, s3):
     assert isinstance(open_store(s3.settings()), S3Objects)
 
 
-def test_an_s3_server_over_the_directory_shows_the_same_objects(s3, tmp_path):
-    name = put(DirectoryObjects(s3.directory), b"seen from both sides", tmp_path)
+def test_an_s3_server_over_the_directory_shows_the_same_objects(tmp_path):
+    directory = tmp_path / "objects"
+    name = put(DirectoryObjects(directory), b"seen from both sides", tmp_path)
 
-    assert b"".join(S3Objects(s3.settings("pollinator")).read(name)) == b"seen from both sides"
+    with running_s3(directory) as s3:
+        assert b"".join(S3Objects(s3.settings("pollinator")).read(name)) == b"seen from both sides"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "", "..", "a/b", "a\0b"])
@@ -203,9 +205,10 @@ def breaking_proxy(port: int, break_after: list[int]):
                 total += len(chunk)
                 target.sendall(chunk)
         except OSError:
-            pass
+            pass  # the other direction has broken off
         for each in (source, target):
-            each.close()
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def serve():
         while True:
@@ -225,6 +228,8 @@ def breaking_proxy(port: int, break_after: list[int]):
         yield listener.getsockname()[1]
     finally:
         for each in sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
             each.close()
         thread.join(5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,34 +15,49 @@ from pollinator_magic.jobs import ConnectionBack, ConnectionLost, Job, LogText, 
 from pollinator_magic.jobs.follow import follow
 from pollinator_magic.jobs.log import LogCursor
 from pollinator_magic.settings import Connection
-from tests.colony_server import RunningColony, running_colony
+from tests.colony_server import running_colony
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.place import Member, Place
+
+
+@pytest.fixture(scope="module")
+def scripted(place: Place) -> Member:
+    """An executor of which only this test takes work."""
+    return place.new_executor("scripted")
 
 
 @pytest.fixture
-def colony():
-    with running_colony() as running:
-        yield running
-
-
-@pytest.fixture
-def session(colony: RunningColony):
-    with Session(Connection(colony.server, colony.colony, colony.user_key, storage=None)) as session:
+def session(place: Place) -> Iterator[Session]:
+    with place.session(storage=None) as session:
         yield session
 
 
 @pytest.fixture
-def executor(colony: RunningColony):
-    with Colonies(colony.server, colony.colony, colony.new_executor("scripted")) as client:
+def executor(place: Place, session: Session, scripted: Member) -> Iterator[Colonies]:
+    with Colonies(place.server, place.colony, scripted.key) as client:
         yield client
+        for state in (ProcessState.WAITING, ProcessState.RUNNING):
+            for process in client.processes(state):
+                if process.spec.conditions.executornames == [scripted.name]:
+                    session.client.cancel(process.processid)
 
 
-def submit(session: Session, **spec: object) -> Process:
-    conditions = Conditions(
-        colonyname=session.connection.colony, executornames=["scripted"], executortype="container-executor"
-    )
-    return session.client.submit(
-        FunctionSpec(funcname="execute", conditions=conditions, **{"maxexectime": 60, "maxretries": 1, **spec})
-    )
+@pytest.fixture
+def submit(session: Session, scripted: Member) -> Callable[..., Process]:
+    """Submits a process for the scripted executor."""
+
+    def submit(**spec: object) -> Process:
+        return session.client.submit(asked_of(scripted.name, session.connection.colony, **spec))
+
+    return submit
+
+
+def asked_of(executor: str, colony: str, **spec: object) -> FunctionSpec:
+    conditions = Conditions(colonyname=colony, executornames=[executor], executortype="container-executor")
+    return FunctionSpec(funcname="execute", conditions=conditions, **{"maxexectime": 60, "maxretries": 1, **spec})
 
 
 def text_of(events: list[object]) -> str:
@@ -58,8 +74,8 @@ def collect(job: Job, into: list[object]) -> threading.Thread:
     return thread
 
 
-def test_a_job_is_followed_from_waiting_to_success_with_its_log_in_order(session, executor):
-    job = Job(session, submit(session))
+def test_a_job_is_followed_from_waiting_to_success_with_its_log_in_order(session, executor, submit):
+    job = Job(session, submit())
     events: list[object] = []
     following = collect(job, events)
     process = executor.assign(10)
@@ -74,8 +90,8 @@ def test_a_job_is_followed_from_waiting_to_success_with_its_log_in_order(session
     assert job.succeeded
 
 
-def test_the_final_state_comes_after_the_last_log_text(session, executor):
-    process = submit(session)
+def test_the_final_state_comes_after_the_last_log_text(session, executor, submit):
+    process = submit()
     executor.assign(10)
     executor.add_log(process.processid, "the last words")
     executor.close_failed(process.processid, ["Exit status 3"])
@@ -86,8 +102,8 @@ def test_the_final_state_comes_after_the_last_log_text(session, executor):
     assert events[-1].state is ProcessState.FAILED
 
 
-def test_more_log_than_one_page_arrives_whole_and_in_order(session, executor):
-    process = submit(session)
+def test_more_log_than_one_page_arrives_whole_and_in_order(session, executor, submit):
+    process = submit()
     executor.assign(10)
     for number in range(1203):
         executor.add_log(process.processid, f"{number}\n")
@@ -98,8 +114,8 @@ def test_more_log_than_one_page_arrives_whole_and_in_order(session, executor):
     assert text_of(events).split() == [str(number) for number in range(1203)]
 
 
-def test_following_goes_on_where_it_stopped(session, executor):
-    process = submit(session)
+def test_following_goes_on_where_it_stopped(session, executor, submit):
+    process = submit()
     executor.assign(10)
     for number in range(10):
         executor.add_log(process.processid, f"{number}\n")
@@ -116,8 +132,8 @@ def test_following_goes_on_where_it_stopped(session, executor):
     assert text_of(first) + text_of(rest) == "".join(f"{number}\n" for number in range(10))
 
 
-def test_a_cancelled_process_ends_following(session, executor):
-    job = Job(session, submit(session))
+def test_a_cancelled_process_ends_following(session, executor, submit):
+    job = Job(session, submit())
     events: list[object] = []
     following = collect(job, events)
     Job(session, job.process).cancel()
@@ -128,8 +144,8 @@ def test_a_cancelled_process_ends_following(session, executor):
         job.raise_unless_successful()
 
 
-def test_a_retried_process_is_followed_through_both_attempts(session, executor):
-    job = Job(session, submit(session, maxexectime=1))
+def test_a_retried_process_is_followed_through_both_attempts(session, executor, submit):
+    job = Job(session, submit(maxexectime=1))
     events: list[object] = []
     following = collect(job, events)
     executor.assign(10)
@@ -146,14 +162,13 @@ def test_a_retried_process_is_followed_through_both_attempts(session, executor):
     assert states_of(events)[-1] is ProcessState.SUCCESS
 
 
-def test_a_server_that_goes_away_and_comes_back_leaves_no_gap_and_no_repeat(colony, session, executor, monkeypatch):
+def test_a_server_that_goes_away_and_comes_back_leaves_no_gap_and_no_repeat(monkeypatch):
     monkeypatch.setattr("pollinator_magic.jobs.follow.FASTEST_RETRY_S", 0.05)
-    job = Job(session, submit(session))
     events: list[object] = []
     seen_loss = threading.Event()
     seen_text = threading.Event()
 
-    def watch() -> None:
+    def watch(job: Job) -> None:
         for event in job.follow():
             events.append(event)
             if isinstance(event, ConnectionLost):
@@ -161,30 +176,36 @@ def test_a_server_that_goes_away_and_comes_back_leaves_no_gap_and_no_repeat(colo
             if isinstance(event, LogText):
                 seen_text.set()
 
-    executor.assign(10)
-    executor.add_log(job.id, "before\n")
-    following = threading.Thread(target=watch, name="follow")
-    following.start()
-    assert seen_text.wait(20)
-    colony.stop()
-    assert seen_loss.wait(60)
-    colony.start()
-    executor.add_log(job.id, "after\n")
-    executor.close_successful(job.id)
-    following.join(60)
+    with (
+        running_colony() as colony,
+        Session(Connection(colony.server, colony.colony, colony.user_key, storage=None)) as session,
+        Colonies(colony.server, colony.colony, colony.new_executor("scripted")) as executor,
+    ):
+        job = Job(session, session.client.submit(asked_of("scripted", colony.colony)))
+        executor.assign(10)
+        executor.add_log(job.id, "before\n")
+        following = threading.Thread(target=watch, args=[job], name="follow")
+        following.start()
+        assert seen_text.wait(20)
+        colony.stop()
+        assert seen_loss.wait(60)
+        colony.start()
+        executor.add_log(job.id, "after\n")
+        executor.close_successful(job.id)
+        following.join(60)
 
     assert text_of(events) == "before\nafter\n"
     assert sum(isinstance(event, ConnectionLost) for event in events) == 1
     assert sum(isinstance(event, ConnectionBack) for event in events) == 1
 
 
-def test_a_failed_job_raises_with_the_executors_words_and_the_tail_of_the_log(session, executor):
-    job = Job(session, submit(session))
+def test_a_failed_job_raises_with_the_executors_words_and_the_tail_of_the_log(session, executor, scripted, submit):
+    job = Job(session, submit())
     executor.assign(10)
     executor.add_log(job.id, "".join(f"line {number}\n" for number in range(100)))
     executor.close_failed(job.id, ["Exit status 3"])
 
-    with pytest.raises(JobFailed, match="failed on scripted: Exit status 3") as failure:
+    with pytest.raises(JobFailed, match=rf"failed on {scripted.name}: Exit status 3") as failure:
         job.wait(20)
 
     assert failure.value.errors == ("Exit status 3",)
@@ -192,8 +213,8 @@ def test_a_failed_job_raises_with_the_executors_words_and_the_tail_of_the_log(se
     assert len(failure.value.log_tail.splitlines()) == 20
 
 
-def test_waiting_ends_at_its_timeout_and_the_job_goes_on(session, executor):
-    job = Job(session, submit(session))
+def test_waiting_ends_at_its_timeout_and_the_job_goes_on(session, executor, submit):
+    job = Job(session, submit())
 
     with pytest.raises(TimeoutError, match="still waiting"):
         job.wait(0.2)
@@ -201,8 +222,8 @@ def test_waiting_ends_at_its_timeout_and_the_job_goes_on(session, executor):
     assert job.state is ProcessState.WAITING
 
 
-def test_a_job_is_taken_up_by_an_unambiguous_beginning_of_its_id(session, executor):
-    first = submit(session)
+def test_a_job_is_taken_up_by_an_unambiguous_beginning_of_its_id(session, executor, submit):
+    first = submit()
     executor.assign(10)
     executor.close_successful(first.processid)
 
@@ -210,8 +231,8 @@ def test_a_job_is_taken_up_by_an_unambiguous_beginning_of_its_id(session, execut
     assert Job.attach(session, first.processid).state is ProcessState.SUCCESS
 
 
-def test_cancelling_a_closed_job_leaves_it_as_it_is(session, executor):
-    job = Job(session, submit(session))
+def test_cancelling_a_closed_job_leaves_it_as_it_is(session, executor, submit):
+    job = Job(session, submit())
     executor.assign(10)
     executor.close_successful(job.id)
 
@@ -220,10 +241,12 @@ def test_cancelling_a_closed_job_leaves_it_as_it_is(session, executor):
     assert job.state is ProcessState.SUCCESS
 
 
-def test_entries_that_share_a_timestamp_at_the_end_of_a_page_are_neither_lost_nor_repeated(session, executor, monkeypatch):
+def test_entries_that_share_a_timestamp_at_the_end_of_a_page_are_neither_lost_nor_repeated(
+    session, executor, monkeypatch, submit
+):
     """The embedded server never gives two entries one timestamp; a page of three makes every entry a page's end."""
     monkeypatch.setattr("pollinator_magic.jobs.log.PAGE", 3)
-    process = submit(session)
+    process = submit()
     executor.assign(10)
     for number in range(10):
         executor.add_log(process.processid, f"{number}\n")

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import zipfile
-from typing import TYPE_CHECKING
-
 import pytest
 
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.errors import ConfigurationError, JobCancelled, JobFailed, ProjectError
-from pollinator_magic.jobs import Job, LogText, StateChanged, submit
+from pollinator_magic.errors import JobFailed
+from pollinator_magic.jobs import LogText, StateChanged, submit
 from pollinator_magic.project import Project
+from tests.jobs import WAIT_S, contents, own_lines, run, write
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pollinator_magic.jobs import Session
-
-WAIT_S = 60
-
-
-def run(session: Session, project: Project, source: str | None = None) -> Job:
-    return submit(session, project, source=source).wait(WAIT_S)
-
-
-def write(directory: Path, files: dict[str, str | bytes]) -> None:
-    for name, content in files.items():
-        file = directory / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def own_lines(job: Job) -> list[str]:
-    """The log without the executor's remark on the image that it does not use."""
-    return [line for line in job.log if "is not used" not in line]
-
-
-def contents(job: Job) -> dict[str, bytes]:
-    return {name: result.bytes() for name, result in job.results.items()}
-
-
-# --- there and back ----------------------------------------------------------------------------------------------------
+# --- there and back --------------------------------------------------------------------------------------------------
 
 
 def test_the_sample_of_a_new_project_runs_and_leaves_its_result(session, project):
@@ -72,7 +41,7 @@ def test_results_keep_their_names_directories_and_bytes(session, project):
         "os.makedirs('result/sub/deeper')\n"
         "open('result/sub/deeper/nested.txt', 'w').write('nested')\n"
         "open('result/empty', 'w').close()\n"
-        "open('result/Ergebnis für Öl – 油 🙂.txt', 'w').write('ünïcödé')\n"
+        "open('result/Ergebnis für Öl 油 🙂.txt', 'w').write('ünïcödé')\n"
         "open('result/with space.bin', 'wb').write(bytes(range(256)) * 1000)\n"
         "open('result/.hidden', 'w').write('hidden')\n",
     )
@@ -80,7 +49,7 @@ def test_results_keep_their_names_directories_and_bytes(session, project):
     assert contents(job) == {
         "sub/deeper/nested.txt": b"nested",
         "empty": b"",
-        "Ergebnis für Öl – 油 🙂.txt": "ünïcödé".encode(),
+        "Ergebnis für Öl 油 🙂.txt": "ünïcödé".encode(),
         "with space.bin": bytes(range(256)) * 1000,
         ".hidden": b"hidden",
     }
@@ -136,7 +105,7 @@ def test_a_traceback_of_the_job_is_the_tail_of_its_log(session, project):
     assert failure.value.log_tail.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
-# --- what goes in ------------------------------------------------------------------------------------------------------
+# --- what goes in ----------------------------------------------------------------------------------------------------
 
 
 def test_data_is_there_and_changes_of_it_reach_the_next_job(session, project):
@@ -230,69 +199,7 @@ def test_a_link_inside_src_is_sent_as_what_it_shows_and_one_that_leads_out_is_no
     assert own_lines(job) == ["linked False"]
 
 
-# --- how it runs -------------------------------------------------------------------------------------------------------
-
-
-def test_another_language_runs_by_its_command(session, project):
-    write(project.src, {"main.sh": 'echo "in $0 with $(ls data)"; printf 1,2 > result/table.csv'})
-
-    job = run(session, project.with_options(cmd="sh -e", source="main.sh"))
-
-    assert own_lines(job) == ["in src/main.sh with hello.txt"]
-    assert contents(job) == {"table.csv": b"1,2"}
-
-
-def test_variables_of_the_environment_arrive_whatever_is_in_them(session, project):
-    variables = {"PLAIN": "plain", "QUOTED": "a 'b' \"c\" $HOME `date` <&> + ü\n2", "EMPTY": ""}
-
-    job = run(
-        session,
-        project.with_options(env=variables),
-        "import json, os\njson.dump({n: os.environ[n] for n in ('PLAIN', 'QUOTED', 'EMPTY')}, open('result/e.json', 'w'))",
-    )
-
-    assert job.results["e.json"].json() == variables
-
-
-def test_init_runs_before_the_program_and_one_that_fails_fails_the_job(session, project):
-    good = project.with_options(init="echo 'first & foremost' > $PROJECT_DIR/prepared.txt")
-    bad = project.with_options(init="echo cannot prepare; exit 7")
-
-    assert own_lines(run(session, good, "print(open('prepared.txt').read().strip())")) == ["first & foremost"]
-    with pytest.raises(JobFailed, match="init") as failure:
-        run(session, bad)
-    assert "cannot prepare" in failure.value.log_tail
-
-
-def test_packages_are_installed_for_the_job_alone(session, project, tmp_path):
-    wheel = tmp_path / "pollen_of_the_test-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("pollen_of_the_test.py", "word = 'installed'")
-        info = "pollen_of_the_test-1.0.dist-info/"
-        archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: pollen-of-the-test\nVersion: 1.0\n")
-        archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(info + "RECORD", "")
-    cell = "import pollen_of_the_test as package; print(package.word)"
-
-    job = run(session, project.with_options(pip=[wheel.as_uri()]), cell)
-
-    assert own_lines(job)[-1] == "installed"
-    with pytest.raises(JobFailed) as failure:
-        run(session, project, cell)
-    assert "No module named 'pollen_of_the_test'" in failure.value.log_tail
-
-
-def test_every_rank_of_a_parallel_job_runs(session, project):
-    job = run(
-        session,
-        project.with_options(nodes=2, ppn=2, cpu="500m", mem="100Mi"),
-        "import os; open(f'result/{os.environ[\"SLURM_PROCID\"]}', 'w').write(os.environ['SLURM_NTASKS'])",
-    )
-
-    assert contents(job) == {str(rank): b"4" for rank in range(4)}
-
-
-# --- whose results -----------------------------------------------------------------------------------------------------
+# --- whose results ---------------------------------------------------------------------------------------------------
 
 
 def test_two_jobs_at_once_keep_their_results_apart(session, project):
@@ -347,79 +254,3 @@ def test_with_shared_results_the_project_has_one_result_directory_as_with_the_co
 
     assert first.result_label == second.result_label == f"/pollinator/{project.name}/result"
     assert contents(second) == {"first.txt": b"shared", "second.txt": b"shared"}
-
-
-# --- while it runs -----------------------------------------------------------------------------------------------------
-
-ENDLESS = "import time\nprint('begun', flush=True)\nwhile True: time.sleep(0.1)"
-
-
-def follow_until_text(job: Job) -> None:
-    """Return when the program has begun to talk."""
-    for event in job.follow():
-        if isinstance(event, LogText) and "begun" in event.text:
-            return
-    raise AssertionError(f"it ended before it began: {job.log}")
-
-
-def test_a_running_job_is_cancelled_and_following_it_ends(session, project):
-    job = submit(session, project, source=ENDLESS)
-    events: list[object] = []
-    following = threading.Thread(target=lambda: events.extend(job.follow()), name="follow")
-    following.start()
-    follow_until_text(Job(session, job.process))
-
-    Job(session, job.process).cancel()
-    following.join(WAIT_S)
-
-    assert not following.is_alive()
-    assert job.process.status is ProcessState.CANCELLED
-    with pytest.raises(JobCancelled, match="was cancelled"):
-        job.wait(WAIT_S)
-
-
-def test_waiting_ends_at_its_timeout_while_the_job_runs_on(session, project):
-    job = submit(session, project, source=ENDLESS)
-    follow_until_text(job)
-
-    with pytest.raises(TimeoutError, match="still running"):
-        job.wait(timeout_s=0.05)
-
-    assert job.state is ProcessState.RUNNING
-    job.cancel()
-
-
-def test_a_job_that_outlives_its_walltime_is_stopped_and_says_so(session, project):
-    with pytest.raises(JobFailed, match="walltime of 2 s"):
-        run(session, project.with_options(walltime="2"), ENDLESS)
-
-
-def test_a_job_is_taken_up_by_another_session_with_a_beginning_of_its_id(place, storage, session, project, tmp_path):
-    job = run(session, project, "open('result/x.txt', 'w').write('x'); print('done')")
-
-    with place.session(storage) as other:
-        taken_up = Job.attach(other, job.id[:10])
-        with_project = Job.attach(other, job.id, Project.open(project.root))
-
-        assert taken_up.id == with_project.id == job.id
-        assert own_lines(taken_up) == ["done"]
-        assert contents(with_project) == {"x.txt": b"x"}
-        with pytest.raises(ConfigurationError, match="say where its results shall go"):
-            taken_up.fetch_results()
-        assert list(taken_up.fetch_results(to=tmp_path / "elsewhere")) == ["x.txt"]
-
-
-def test_a_job_of_another_project_does_not_get_this_projects_directory(session, project, executor, tmp_path):
-    job = run(session, project, "pass")
-    other = Project.create(tmp_path / "other", executor)
-
-    assert Job.attach(session, job.id, other).project is None
-
-
-def test_a_project_without_a_program_is_refused_before_anything_is_sent(session, project):
-    (project.src / "main.py").unlink()
-
-    with pytest.raises(ProjectError, match=r"environment\.source 'main\.py' is not a file"):
-        submit(session, project)
-
-    assert "client" not in vars(session)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pollinator_magic.jobs.results import Results, show
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(root: Path, **files: str) -> Results:

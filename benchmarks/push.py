@@ -1,0 +1,156 @@
+"""The first push of 1,000 small files, beside a bare loop that sends the same objects and the same metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks.report import Options, Report, median, ratio
+from benchmarks.surroundings import running_colony, scratch
+from pollinator_magic.cfs.filesystem import Filesystem
+from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, new_object_name, open_store
+from pollinator_magic.cfs.state import SyncState
+from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.colonies.models import File
+from tests.s3_server import running_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pollinator_magic.cfs.objects import ObjectStore
+    from pollinator_magic.settings import Connection
+
+ROUNDS = 5
+THREADS = 16
+_DIRECTORIES, _FILES_EACH, _SIZE = 10, 100, 4096
+_LIMIT = 1.3
+
+
+def run(_: Options) -> Report:
+    """Measure."""
+    count = _DIRECTORIES * _FILES_EACH
+    report = Report(
+        f"first push of {count:,} files of 4 KiB in {_DIRECTORIES} directories, {THREADS} threads, {ROUNDS} rounds",
+        ("bare loop", "push", "of bare", "sync", "of bare"),
+    )
+    with scratch() as place, running_colony(place / "home", with_executor=False) as colony, running_s3() as s3:
+        root = place / "src"
+        _make_files(root)
+        connection = colony.connection()
+        for name, here in (("S3", replace(connection, storage=s3.settings())), ("directory", connection)):
+            times = _rounds(here, root, place / "work")
+            bare, push, sync = (median(times[kind]) for kind in ("bare", "push", "sync"))
+            report.row(
+                f"{name} store", f"{bare:.2f} s", f"{push:.2f} s", ratio(push, bare), f"{sync:.2f} s", ratio(sync, bare)
+            )
+            report.target(f"push to the {name} store", push / bare, _LIMIT, "times the bare loop")
+            report.target(f"sync to the {name} store", sync / bare, _LIMIT, "times the bare loop")
+    return report
+
+
+def _make_files(root: Path) -> None:
+    for directory in (root, *(root / f"part-{number}" for number in range(1, _DIRECTORIES))):
+        directory.mkdir()
+        for other in range(_FILES_EACH):
+            (directory / f"{other:03}.bin").write_bytes(secrets.token_bytes(_SIZE))
+    time.sleep(0.05)  # files of this very moment would have to be looked at twice
+
+
+def _rounds(connection: Connection, root: Path, work: Path) -> dict[str, list[float]]:
+    """Return the seconds of each way, round by round, the order changing."""
+    ways: dict[str, Callable[[Connection, Path, Path], float]] = {"bare": _bare, "push": _push, "sync": _sync}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS):
+        turn = number % len(ways)
+        for name in [*list(ways)[turn:], *list(ways)[:turn]]:
+            shutil.rmtree(work, ignore_errors=True)
+            times[name].append(ways[name](connection, root, work))
+    return times
+
+
+def _bare(connection: Connection, root: Path, _: Path) -> float:
+    """Send objects and metadata, and nothing else: names and checksums are known, nothing is compared or kept."""
+    label = _new_label()
+    files = [file for file in root.rglob("*") if file.is_file()]
+    checksums = {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    with _client(connection) as client:
+        store = _warm_store(connection, root)
+        put = _bare_put(store)
+
+        def one(file: Path) -> None:
+            name = new_object_name()
+            put(name, file)
+            client.add_file(
+                File(
+                    label=label if file.parent == root else f"{label}/{file.parent.name}",
+                    name=file.name,
+                    size=_SIZE,
+                    checksum=checksums[file],
+                    ref=store.reference(name),
+                )
+            )
+
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(one, files))
+        return time.perf_counter() - begin
+
+
+def _push(connection: Connection, root: Path, work: Path) -> float:
+    with _client(connection) as client, Filesystem(client, _warm_store(connection, root), threads=THREADS) as files:
+        begin = time.perf_counter()
+        result = files.push_source(root, _new_label(), SyncState(work))
+        seconds = time.perf_counter() - begin
+    assert len(result.snapshot.fileids) == _DIRECTORIES * _FILES_EACH
+    return seconds
+
+
+def _sync(connection: Connection, root: Path, work: Path) -> float:
+    with _client(connection) as client, Filesystem(client, _warm_store(connection, root), threads=THREADS) as files:
+        begin = time.perf_counter()
+        result = files.sync(root, _new_label(), SyncState(work))
+        seconds = time.perf_counter() - begin
+    assert result.done.uploaded == _DIRECTORIES * _FILES_EACH
+    return seconds
+
+
+def _client(connection: Connection) -> Colonies:
+    client = Colonies(connection.server, connection.colony, connection.key)
+    client.version()  # connected
+    return client
+
+
+def _warm_store(connection: Connection, root: Path) -> ObjectStore:
+    """Return a store that is connected, and whose bucket exists."""
+    assert connection.storage is not None
+    store = open_store(connection.storage, threads=THREADS)
+    store.put(new_object_name(), next(file for file in root.rglob("*") if file.is_file()), lambda _: None)
+    return store
+
+
+def _bare_put(store: ObjectStore) -> Callable[[str, Path], None]:
+    """Return the shortest way to store a file in the same place."""
+    if isinstance(store, S3Objects):
+        client, bucket = store._client, store.settings.bucket  # noqa: SLF001  the very same client configuration
+
+        def put(name: str, file: Path) -> None:
+            client.put_object(Bucket=bucket, Key=name, Body=file.read_bytes())
+
+        return put
+    assert isinstance(store, DirectoryObjects)
+    directory = store.path / "pollinator"
+
+    def write(name: str, file: Path) -> None:
+        (directory / name).write_bytes(file.read_bytes())
+
+    return write
+
+
+def _new_label() -> str:
+    return f"/pollinator/{secrets.token_hex(8)}/src"
