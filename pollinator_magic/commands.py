@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 import pollinator_magic
 from pollinator_magic.colonies.models import ExecutorState
 from pollinator_magic.connect import LOCAL, connect, connect_for, use_environment_file
-from pollinator_magic.errors import ProjectError
+from pollinator_magic.errors import NotFound, PollinatorError, ProjectError
 from pollinator_magic.jobs import Job, prepare, preview
 from pollinator_magic.jobs.results import human_size
 from pollinator_magic.options import run_options
 from pollinator_magic.running import Run, apply, follow_to_end
 from pollinator_magic.screen import describe_state, human_duration, printable
+from pollinator_magic.settings import is_configured
 
 if TYPE_CHECKING:
     import argparse
@@ -56,16 +58,28 @@ class Context:
             return None
 
     def job(self, text: str) -> Job:
-        """Return the job of this process id or beginning of one, in the colony of the project or the default one."""
+        """Return the job of this process id or beginning of one: of the project's colony, else of the other one."""
         project = self.project_if_any()
-        return Job.attach(self.session_of_project(project), text, project)
+        first, *others = self._colonies(project)
+        try:
+            return Job.attach(self.session(first), text, project)
+        except NotFound:
+            for other in others:
+                with contextlib.suppress(PollinatorError):
+                    return Job.attach(self.session(other), text, project)
+            raise
 
     def session_of_project(self, project: Project | None) -> Session:
         """Return the session of the colony that the project's executors belong to."""
-        from pollinator_magic.settings import is_configured
+        return self.session(self._colonies(project)[0])
 
-        names = project.executors if project is not None else ()
-        return self.session(names if is_configured() or LOCAL in names else ())
+    @staticmethod
+    def _colonies(project: Project | None) -> list[tuple[str, ...]]:
+        """Return, as executors that stand for them, the colonies that can be asked; the project's first."""
+        if not is_configured():
+            return [(LOCAL,)]
+        both: list[tuple[str, ...]] = [(), (LOCAL,)]
+        return both[::-1] if project is not None and LOCAL in project.executors else both
 
 
 # --- the four of the Go tool ----------------------------------------------------------------------------------------
@@ -128,7 +142,7 @@ def connect_file(args: argparse.Namespace, context: Context) -> None:
 
 def status(_args: argparse.Namespace, context: Context) -> None:
     """Show which colony is used, whether it answers, and what goes on there."""
-    session = context.session_of_project(context.project_if_any())
+    session = context.session()
     connection, client = session.connection, session.client
     user = client.me()
     counts = client.statistics()

@@ -58,7 +58,8 @@ class Parser(argparse.ArgumentParser):
         if unknown := _UNRECOGNISED.match(message):
             known = [option for action in self._actions for option in action.option_strings]
             hint = did_you_mean(unknown[1].split("=")[0], known)
-        raise UsageError(f"{self.prog}: {message}.{hint} `{self.prog}?` shows all options.")
+        ask = f"{self.prog}?" if self.prog.endswith("%pollinate") else f"{self.prog} --help"
+        raise UsageError(f"{self.prog}: {message}.{hint} `{ask}` shows all options.")
 
 
 def split(line: str) -> list[str]:

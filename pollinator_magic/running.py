@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +12,7 @@ from pollinator_magic.errors import Interrupted, PollinatorError
 from pollinator_magic.jobs import Job, submit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pollinator_magic.jobs import Session
     from pollinator_magic.jobs.log import LogCursor
@@ -51,7 +54,7 @@ class Run:
 
         `submitted` is told the job as soon as there is one, so that it can be found even if following fails.
         """
-        with self.screen.transfer() as progress:
+        with self.screen.transfer() as progress, _narrated(self.screen, wanted=self.options.verbose):
             job = submit(self.session, self.project, source=source, progress=progress, announce=self.screen.say)
         submitted(job)
         view = self.screen.job(job, quiet=self.options.quiet)
@@ -61,6 +64,30 @@ class Run:
         return follow_to_end(
             job, view, self.screen, self.options.patterns, cancel_on_interrupt=self.options.cancel_on_interrupt
         )
+
+
+@contextmanager
+def _narrated(screen: Screen, *, wanted: bool) -> Iterator[None]:
+    """Show what the package logs meanwhile, for --verbose; only of this thread, which owns the screen."""
+    if not wanted:
+        yield
+        return
+    mine = threading.get_ident()
+
+    class Narrator(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if threading.get_ident() == mine:
+                screen.say(self.format(record))
+
+    logger, narrator = logging.getLogger("pollinator_magic"), Narrator()
+    level = logger.level
+    logger.addHandler(narrator)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(narrator)
 
 
 def follow_to_end(

@@ -115,9 +115,10 @@ def human_duration(seconds: float) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as aligned text."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    """Return a table as aligned text; a header of empty words is left out."""
+    lines_of_cells = [header, *rows] if any(header) else rows
+    widths = [max(len(row[column]) for row in lines_of_cells) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in lines_of_cells]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -50,12 +50,18 @@ class S3Settings:
     tls: bool = True
     verify: bool = True
 
+    def __str__(self) -> str:
+        return f"bucket {self.bucket!r} at {self.endpoint}"
+
 
 @dataclass(frozen=True)
 class DirectorySettings:
     """A directory that holds the objects as plain files (the embedded colony's default)."""
 
     path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 StorageSettings = S3Settings | DirectorySettings

@@ -33,6 +33,12 @@ class Done:
     removed_local: int = 0
     removed_remote: int = 0
 
+    def __str__(self) -> str:
+        return (
+            f"{self.uploaded} up, {self.downloaded} down, {self.removed_local} removed here, "
+            f"{self.removed_remote} removed there"
+        )
+
     def __add__(self, other: Done) -> Done:
         return Done(
             self.uploaded + other.uploaded,

@@ -62,7 +62,7 @@ class Walk:
             raise unreadable(directory or ".", error) from None
         for entry in entries:
             path = directory + entry.name
-            if (path + "/" if entry.is_dir() else path) not in self._ignore:
+            if (path + "/" if _is_directory(entry) else path) not in self._ignore:
                 check_path(path)
                 yield entry
 
@@ -80,6 +80,13 @@ class Walk:
             self.skipped[path] = f"The link {path!r} leads back to a directory that contains it; it was left out."
             return None
         return target
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself, or to where we may not look
+        return False
 
 
 def unreadable(path: str, error: OSError) -> TransferError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pollinator_magic.project import Project
 
 TAIL_LINES = 20
+LINES_IN_MESSAGE = 5
 
 
 class Job:
@@ -148,13 +149,20 @@ class Job:
             raise JobCancelled(f"Process {self.short_id} was cancelled.", process_id=self.id)
         if process.status is ProcessState.SUCCESS:
             return
-        raise JobFailed(self._failure(), process_id=self.id, errors=process.errors, log_tail=self.log.tail(TAIL_LINES))
+        tail = self.log.tail(TAIL_LINES)
+        raise JobFailed(self._failure(tail), process_id=self.id, errors=process.errors, log_tail=tail)
 
-    def _failure(self) -> str:
+    def _failure(self, tail: str) -> str:
+        """Say what failed where, the end of the log, what was kept, and where to read on."""
         said = "; ".join(error.strip() for error in self.process.errors) or "the executor gave no reason"
         where = ", ".join(self.executor_names) or "its executor"
-        kept = f" The log is in {self.project.log / self.id}.log." if self.project else ""
-        return f"Process {self.short_id} failed on {where}: {said}.{kept}"
+        lines = [f"Process {self.short_id} failed on {where}: {said.removesuffix('.')}."]
+        lines += [f"  | {line}" for line in tail.splitlines()[-LINES_IN_MESSAGE:]]
+        kept = len(Results(self._fetched)) if self._fetched else 0
+        if kept:
+            lines.append(f"It left {kept} result{'' if kept == 1 else 's'}, which were fetched.")
+        lines.append(f"`%pollinator logs {self.short_id}` shows the whole log.")
+        return "\n".join(lines)
 
     # --- results ---------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ do not depend on each other.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     Announce = Callable[[str], object]
 
+_log = logging.getLogger(__name__)
 _TELL_EVERY_S = 0.1
 _OPEN_OR_ENDED = (ProcessState.WAITING, ProcessState.RUNNING, ProcessState.SUCCESS, ProcessState.FAILED)
 
@@ -140,6 +142,8 @@ def _push(
         synced = data.result()
     for line in (*pushed.skipped, *synced.skipped):
         announce(line)
+    _log.info("src: %s; %d files hashed; snapshot %s", pushed.done, pushed.hashed, pushed.snapshot.snapshotid[:12])
+    _log.info("data: %s; %d files hashed", synced.done, synced.hashed)
     return pushed.snapshot
 
 

@@ -39,10 +39,14 @@ class Card:
 
     def __init__(self) -> None:
         self._handle: Any = None
+        self._shown: dict[str, str] = {}
 
     def show(self, html_text: str, plain: str) -> None:
         """Show, or show instead of what was shown before."""
         bundle = {"text/html": html_text, "text/plain": plain}
+        if bundle == self._shown:
+            return  # where nothing can be replaced (a terminal), it would stand there twice
+        self._shown = bundle
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)
         else:

@@ -123,11 +123,12 @@ def test_another_language_has_a_source_file_of_its_own(execute, tmp_path):
 def test_the_line_magic_runs_the_project_as_it_is(execute):
     notebook = execute(
         LOAD,
-        "from pathlib import Path\nPath('cfs/src').mkdir(parents=True)\nPath('cfs/src/main.py').write_text('print(6 * 7)')",
+        "import pathlib\npathlib.Path('cfs/src').mkdir(parents=True)",
+        "pathlib.Path('cfs/src/main.py').write_text('print(6 * 7)')",
         "%pollinate local",
     )
 
-    assert "42" in printed(notebook.cells[2])
+    assert "42" in printed(notebook.cells[3])
 
 
 def test_help_lists_the_subcommands_and_suggests_the_nearest(execute):

@@ -60,9 +60,8 @@ def test_a_snapshot_whose_files_were_removed_is_refused_as_a_whole(place, tmp_pa
     place.write("other.py", "1")
     snapshot = place.push().snapshot
     place.client.remove_files_named(place.label, "other.py")
-    with Filesystem(place.client, place.store) as executor:
-        with pytest.raises(TransferError, match="1 of the 2 files"):
-            executor.checkout(snapshot.snapshotid, place.label, tmp_path / "job")
+    with Filesystem(place.client, place.store) as executor, pytest.raises(TransferError, match="1 of the 2 files"):
+        executor.checkout(snapshot.snapshotid, place.label, tmp_path / "job")
 
     assert not (tmp_path / "job").exists()
 

@@ -401,7 +401,9 @@ def test_a_push_without_a_state_works(place):
     assert place.frozen(result.snapshot) == {"main.py": b"1"}
 
 
-@pytest.mark.parametrize("name", ["rün ☃.py", "name with  spaces", "a'b\"c$d.txt", "-rf", "x" * 200, "e\u0301.txt", "100%_.txt"])
+@pytest.mark.parametrize(
+    "name", ["rün ☃.py", "name with  spaces", "a'b\"c$d.txt", "-rf", "x" * 200, "e\u0301.txt", "100%_.txt"]
+)
 def test_odd_names_travel_unchanged(place, name):
     place.write(f"sub {name[:20]}/{name}", "content")
     place.write("main.py", "")

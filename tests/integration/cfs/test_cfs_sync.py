@@ -191,7 +191,9 @@ def test_a_truncated_object_is_refused_and_the_local_file_stays(pair, store):
     assert not list(there.root.rglob(".pollinator-part*"))
 
 
-@pytest.mark.parametrize("content", [b"X much longer content than before", b"a much longer content than before and more"])
+@pytest.mark.parametrize(
+    "content", [b"X much longer content than before", b"a much longer content than before and more"]
+)
 def test_an_object_of_other_content_is_refused_and_the_local_file_stays(pair, store, content):
     here, there = pair
     here.write("a.csv", "a much longer content than before")

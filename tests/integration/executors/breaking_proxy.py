@@ -1,4 +1,4 @@
-"""A TCP proxy that carries requests to a server and, when told, loses the reply to one of them."""
+"""A TCP proxy that carries requests to a server and, when told, loses one of them or the reply to it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from contextlib import suppress
 
 
 class BreakingProxy:
-    """Forwards connections; `lose_reply_to` names text of a request whose reply is to be lost, once."""
+    """Forwards connections; `lose` and `lose_reply_to` name text of a request that is to be lost, or its reply, once."""
 
     def __init__(self, host, port) -> None:
         self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
+        self.lose = None
         self.lose_reply_to = None
         self.only_if = b""
         self.lost = threading.Event()
@@ -42,6 +43,11 @@ class BreakingProxy:
         back.start()
         with suppress(OSError):
             while data := client.recv(65536):
+                if self.lose and self.lose in data:
+                    self.lose = None
+                    self.lost.set()
+                    client.shutdown(socket.SHUT_RDWR)
+                    break
                 if self.lose_reply_to and self.lose_reply_to in data:
                     doomed.set()
                 server.sendall(data)

@@ -59,6 +59,18 @@ def test_a_message_whose_reply_was_lost_is_not_sent_twice(site, process, reporte
     assert site.log(process.processid) == "tick\ntick\ntock\n"
 
 
+def test_a_message_that_was_lost_on_its_way_is_sent_again_even_if_the_one_before_was_the_same(
+    site, process, reporter, proxy
+):
+    reporter.say("tick\n")
+    eventually(lambda: site.log(process.processid))
+    proxy.lose = b"addlogmsg"
+    reporter.say("tick\n")
+    assert proxy.lost.wait(10)
+    assert reporter.close([])
+    assert site.log(process.processid) == "tick\ntick\n"
+
+
 def test_a_message_that_the_server_did_not_get_is_sent_again(site, colony, process, reporter):
     reporter.say("one\n")
     eventually(lambda: site.log(process.processid))

@@ -12,6 +12,7 @@ import pytest
 from breaking_proxy import BreakingProxy
 from worksite import eventually
 
+from pollinator_magic.cfs.objects import DirectoryObjects
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Capabilities, ExecutorState, Hardware, ProcessState
@@ -84,6 +85,27 @@ def test_a_job_that_runs_for_too_long_is_stopped_closed_and_not_started_again(si
     assert (process.ended_at - process.started_at).total_seconds() < 2
     eventually(lambda: gone(int(site.log(process_id))))
     assert site.pull(result) == {"out.txt": "half\n"}
+
+
+def test_results_that_take_too_long_do_not_start_the_job_again_and_still_come_home(site, monkeypatch):
+    may_store = threading.Event()
+
+    class SlowObjects(DirectoryObjects):
+        def put(self, *arguments):
+            may_store.wait(20)
+            super().put(*arguments)
+
+    monkeypatch.setattr(worker_module, "open_store", lambda settings: SlowObjects(settings.path))
+    worker = site.worker()
+    fields, result = site.project({"main.sh": "echo whole > result/out.txt"})
+    script = f"{fields['env']['PROJECT_DIR']}/src/main.sh"
+    process_id = site.submit("sh", script, conditions={"walltime": 3}, maxexectime=2, **fields)
+    process = site.wait(process_id)
+    may_store.set()
+    assert process.errors[0].startswith("The program ended in time, but its results could not be brought back")
+    assert process.retries == 0
+    eventually(lambda: worker.running == 0)
+    assert site.pull(result) == {"out.txt": "whole\n"}
 
 
 def test_a_cancelled_job_is_stopped_and_what_it_made_is_kept(site):

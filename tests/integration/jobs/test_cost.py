@@ -94,7 +94,7 @@ def storage(place):
     return place.any_storage
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def executor(place) -> Iterator[str]:
     """Nobody works here: only the way to the submission counts."""
     name = place.new_executor().name
@@ -105,9 +105,10 @@ def executor(place) -> Iterator[str]:
                 session.client.cancel(process.processid)
 
 
-@pytest.fixture
-def large(session: Session, project: Project) -> Project:
-    """A project that has run before, with 10 files of source and 1,000 files of data in 10 directories."""
+@pytest.fixture(scope="module")
+def of_everyday_size(executor: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with 10 files of source and 1,000 files of data in 10 directories."""
+    project = Project.create(tmp_path_factory.mktemp("large"), executor)
     for number in range(SOURCES - 1):
         (project.src / f"module_{number}.py").write_text(f"x = {number}")
     (project.data / "hello.txt").unlink()
@@ -115,8 +116,14 @@ def large(session: Session, project: Project) -> Project:
         file = project.data / f"part{number % DATA_DIRECTORIES}" / f"{number}.csv"
         file.parent.mkdir(exist_ok=True)
         file.write_text(f"{number}")
-    submit(session, project)
     return project
+
+
+@pytest.fixture
+def large(session: Session, of_everyday_size: Project) -> Project:
+    """The same, after it has run."""
+    submit(session, of_everyday_size, source="print('before')")
+    return of_everyday_size
 
 
 @pytest.fixture
