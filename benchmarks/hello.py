@@ -22,7 +22,7 @@ _CELL = f"%%pollinate local\n{_PROGRAM}\n"
 _STEPS = ("Enter to submitted", "submitted to started", "started to logged", "logged to closed", "closed to shown")
 
 
-def run(_: Options) -> Report:
+def run(_options: Options) -> Report:
     """Measure."""
     report = Report(f"a hello-world cell, Enter to last output, {RUNS} times", ("median", "p90", "of bare"))
     with scratch() as place, stopped_at_the_end(place / "home") as home:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ _COLD_RUNS = 3
 _CELL = "%%pollinate local\nprint('hello')\n"
 
 
-def run(_: Options) -> Report:
+def run(_options: Options) -> Report:
     """Measure."""
     report = Report("in a fresh interpreter", ("median", "p90", "ratio"))
     with scratch() as place:
@@ -23,10 +24,10 @@ def run(_: Options) -> Report:
         imports, ipython = [], []
         ours, theirs = [], []
         for _ in range(_RUNS):
-            ipython.append(fresh.call(importing, "IPython", variables=variables))
-            imports.append(fresh.call(importing, "pollinator_magic", variables=variables))
-            theirs.append(fresh.call(load_ext, "storemagic", variables=variables))
-            ours.append(fresh.call(load_ext, "pollinator_magic", variables=variables))
+            ipython.append(_importing("IPython"))
+            imports.append(_importing("pollinator_magic"))
+            theirs.append(_load_ext("storemagic", variables))
+            ours.append(_load_ext("pollinator_magic", variables))
         report.row("import IPython", ms(median(ipython)), ms(p90(ipython)))
         report.row(
             "import pollinator_magic", ms(median(imports)), ms(p90(imports)), ratio(median(imports), median(ipython))
@@ -34,9 +35,9 @@ def run(_: Options) -> Report:
         report.row("%load_ext storemagic (IPython's own)", ms(median(theirs)), ms(p90(theirs)))
         report.row("%load_ext pollinator_magic", ms(median(ours)), ms(p90(ours)), ratio(median(ours), median(theirs)))
         first, second = [], []
-        for number in range(_COLD_RUNS):
-            with stopped_at_the_end(place / f"home-{number}") as home:
-                work = place / f"work-{number}"
+        for turn in range(_COLD_RUNS):
+            with stopped_at_the_end(place / f"home-{turn}") as home:
+                work = place / f"work-{turn}"
                 work.mkdir()
                 cold, warm = fresh.call(
                     first_cells, directory=work, variables={**variables, "POLLINATOR_HOME": str(home)}
@@ -49,32 +50,33 @@ def run(_: Options) -> Report:
     return report
 
 
-def importing(name: str) -> float:
-    """Return the seconds of an import."""
-    begin = time.perf_counter()
-    importlib.import_module(name)
-    return time.perf_counter() - begin
+def _importing(name: str) -> float:
+    """Return the seconds of an import in an interpreter that has imported nothing else."""
+    program = f"import time\nbegin = time.perf_counter()\nimport {name}\nprint(time.perf_counter() - begin)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    return float(done.stdout)
 
 
-def load_ext(name: str) -> float:
-    """Return the seconds of `%load_ext` in an IPython that is up."""
-    shell = _shell()
-    begin = time.perf_counter()
-    shell.run_line_magic("load_ext", name)
-    return time.perf_counter() - begin
+def _load_ext(name: str, variables: dict[str, str]) -> float:
+    """Return the seconds of `%load_ext` in an IPython that is up and has imported nothing of this project."""
+    program = (
+        "import time\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\nbegin = time.perf_counter()\n"
+        f"shell.run_line_magic('load_ext', {name!r})\nprint(time.perf_counter() - begin)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True, env=fresh.environment(**variables)
+    )
+    return float(done.stdout)
 
 
 def first_cells() -> tuple[float, float]:
     """Return the seconds of the first two cells."""
-    shell = _shell()
-    shell.run_line_magic("load_ext", "pollinator_magic")
-    return _cell(shell), _cell(shell)
-
-
-def _shell() -> Any:
     from IPython.core.interactiveshell import InteractiveShell
 
-    return InteractiveShell.instance()
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "pollinator_magic")
+    return _cell(shell), _cell(shell)
 
 
 def _cell(shell: Any) -> float:

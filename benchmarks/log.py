@@ -16,7 +16,7 @@ _LINES = 100_000
 _PROGRAM = f"for number in range({_LINES}):\n    print(f'line {{number}} of the log')\n"
 
 
-def run(_: Options) -> Report:
+def run(_options: Options) -> Report:
     """Measure."""
     report = Report(f"{_LINES:,} lines from a job", ("seconds", "of bare", "lines/s", "peak memory"))
     with scratch() as place, running_colony(place / "home"):

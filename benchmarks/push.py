@@ -32,7 +32,7 @@ _DIRECTORIES, _FILES_EACH, _SIZE = 10, 100, 4096
 _LIMIT = 1.3
 
 
-def run(_: Options) -> Report:
+def run(_options: Options) -> Report:
     """Measure."""
     count = _DIRECTORIES * _FILES_EACH
     report = Report(

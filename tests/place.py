@@ -36,7 +36,7 @@ from tests.colony_server import running_colony
 from tests.s3_server import running_s3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pollinator_magic.colonies.address import Server
     from pollinator_magic.settings import StorageSettings
@@ -85,8 +85,7 @@ class Place:
 
     def new_executor(self, name: str = "executor") -> Member:
         """Register an executor, under a name of its own; nobody takes its work but the test."""
-        member = _somebody(name)
-        self._registered.append(member.name)
+        member = Member(self.free_name(name), PrivateKey.generate())
         self._owner.add_executor(
             Executor(
                 executorid=member.key.identity,
@@ -97,6 +96,11 @@ class Place:
         )
         self._owner.approve_executor(member.name)
         return member
+
+    def free_name(self, name: str = "executor") -> str:
+        """Return a name under which an executor may register itself; it is removed at the end."""
+        self._registered.append(_somebody(name).name)
+        return self._registered[-1]
 
     def executor(self, storage: StorageSettings) -> str:
         """Return the name of an executor that runs jobs, with the real worker and engine, on files of this storage."""
@@ -117,15 +121,14 @@ class Place:
         with ExitStack() as closing:
             closing.callback(self._owner.close)
             for name in self._users:
-                closing.callback(self._owner.remove_user, name)
+                closing.callback(_if_there, self._owner.remove_user, name)
             for name in self._registered:
-                closing.callback(self._remove_executor, name)
+                closing.callback(_if_there, self._owner.remove_executor, name)
             for worker in self._workers.values():
                 closing.callback(worker.stop)
 
     def _start_worker(self, storage: StorageSettings) -> Worker:
-        name = _somebody("host").name
-        self._registered.append(name)
+        name = self.free_name("host")
         files = self.directory / name
         worker = Worker(
             self.connection(storage, PrivateKey.generate()),
@@ -137,10 +140,6 @@ class Place:
         )
         worker.start()
         return worker
-
-    def _remove_executor(self, name: str) -> None:
-        with suppress(NotFound):  # its registration has failed, which a test has reported
-            self._owner.remove_executor(name)
 
 
 def environment(connection: Connection) -> dict[str, str]:
@@ -181,6 +180,11 @@ def running_place() -> Iterator[Place]:
 
 def _somebody(name: str) -> Member:
     return Member(f"{name}-{secrets.token_hex(6)}", PrivateKey.generate())
+
+
+def _if_there(remove: Callable[[str], None], name: str) -> None:
+    with suppress(NotFound):  # a test has removed it, or its registration has failed
+        remove(name)
 
 
 def _storage_variables(storage: StorageSettings | None) -> dict[str, str]:

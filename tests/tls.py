@@ -1,4 +1,4 @@
-"""TLS for servers of tests: a certificate that only those trust who are told to, and a way in front of a plain server."""
+"""TLS for servers of tests: a certificate that nobody trusts unasked, and a way in front of a plain server."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def tls_in_front_of(host: str, port: int, certificate: Path) -> Iterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
-        for one in list(opened):
+        for one in opened.copy():
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
-        for thread in list(threads):
+        for thread in threads.copy():
             thread.join(10)

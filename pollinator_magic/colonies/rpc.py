@@ -207,6 +207,11 @@ class Rpc:
             return ServerUnreachable(
                 f"{self.server} does not speak TLS (https). If that is meant, set COLONIES_TLS=false.", passing=False
             )
+        if self.server.tls and "handshake operation timed out" in text:  # some plain servers wait for the rest of it
+            return ServerUnreachable(
+                f"{at} does not answer a TLS (https) handshake within {self._connect_timeout_s:g} s. "
+                "If it does not speak TLS, set COLONIES_TLS=false."
+            )
         if "NameResolutionError" in names:
             return ServerUnreachable(f"There is no host named {self.server.host!r}. Check COLONIES_SERVER_HOST.")
         if names & {"NewConnectionError", "ClosedPoolError"}:

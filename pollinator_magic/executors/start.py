@@ -21,8 +21,11 @@ def start_process_executor(
 ) -> None:
     """Run jobs of the connection's colony directly on this machine until SIGINT or SIGTERM, then let them finish.
 
-    The executor's own key is made on first use and kept in `fs_dir`, by default below the user's data directory.
+    With the colony owner's key the executor registers itself, with a key of its own that is made on first use and kept
+    in `fs_dir` (by default below the user's data directory). Without, the connection's key must be the executor's.
     """
     directory = fs_dir or Path(platformdirs.user_data_dir("pollinator_magic")) / "executors" / connection.colony / name
-    own = replace(connection, key=stored_key(directory / ".executor" / "executor.key"))
+    own = connection
+    if owner_key is not None:
+        own = replace(connection, key=stored_key(directory / ".executor" / "executor.key"))
     Worker(own, owner_key, ProcessEngine(directory), name=name, fs_dir=directory).run()

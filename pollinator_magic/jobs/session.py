@@ -97,10 +97,9 @@ class Session:
 
     def close(self) -> None:
         """Close the connections; the session can be used again, it opens new ones."""
-        client = self.__dict__.pop("client", None)
-        self.__dict__.pop("filesystem", None)
-        if client is not None:
-            client.close()
+        for opened in (self.__dict__.pop("filesystem", None), self.__dict__.pop("client", None)):
+            if opened is not None:
+                opened.close()
 
     def __enter__(self) -> Session:
         return self

@@ -140,7 +140,7 @@ def test_a_missing_bucket_is_made(s3, tmp_path):
 
 
 def test_a_missing_bucket_is_named_when_it_is_read(s3):
-    with pytest.raises(StorageError, match="no bucket 'never-made'.*AWS_S3_BUCKET"):
+    with pytest.raises(StorageError, match=r"no bucket 'never-made'.*AWS_S3_BUCKET"):
         list(S3Objects(s3.settings("never-made")).read("0" * 64))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from pollinator_magic.cfs.ignore import Ignore
@@ -329,12 +331,12 @@ def test_a_hostile_name_on_the_server_is_refused_before_anything_is_written(new_
     template.name = "../../evil.py"
     place.client.add_file(template)
     place.write("main.py", "2")
-    before = {file for file in place.root.parent.parent.rglob("*.py")}
+    before = set(place.root.parent.parent.rglob("*.py"))
 
     with pytest.raises(UnsafeName, match="evil"):
         place.push()
 
-    assert {file for file in place.root.parent.parent.rglob("*.py")} == before
+    assert set(place.root.parent.parent.rglob("*.py")) == before
 
 
 def test_a_push_that_failed_half_way_goes_on_where_it_stopped(place, store):
@@ -364,8 +366,6 @@ def test_a_push_that_failed_half_way_goes_on_where_it_stopped(place, store):
 
 
 def test_two_clients_that_push_at_the_same_time_both_get_their_own_tree(new_place):
-    from concurrent.futures import ThreadPoolExecutor
-
     places = [new_place() for _ in range(2)]
     for number, place in enumerate(places):
         place.write("main.py", f"cell of {number}")

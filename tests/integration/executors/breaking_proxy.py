@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class BreakingProxy:
-    """Forwards connections; `lose` and `lose_reply_to` name text of a request that is to be lost, or its reply, once."""
+    """Forwards connections; `lose` and `lose_reply_to` name text of a request that is lost, or its reply, once."""
 
     def __init__(self, host, port) -> None:
         self._target = (host, port)

@@ -117,6 +117,18 @@ def test_a_job_that_outlives_its_walltime_is_stopped_and_says_so(session, projec
         run(session, project.with_options(walltime="2"), ENDLESS)
 
 
+def test_a_closed_session_leaves_no_threads_and_can_be_used_again(place, storage, project):
+    before = set(threading.enumerate())
+    session = place.session(storage)
+    submit(session, project)
+    session.close()
+    left = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("pollinator")]
+
+    assert left == []
+    assert own_lines(run(session, project, "print('again')")) == ["again"]
+    session.close()
+
+
 def test_a_job_is_taken_up_by_another_session_with_a_beginning_of_its_id(place, storage, session, project, tmp_path):
     job = run(session, project, "open('result/x.txt', 'w').write('x'); print('done')")
 

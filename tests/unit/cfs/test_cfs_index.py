@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
+from pollinator_magic.cfs import index as index_module
 from pollinator_magic.cfs.ignore import Ignore
 from pollinator_magic.cfs.index import LocalIndex
 from pollinator_magic.cfs.plan import Entry
@@ -237,7 +241,7 @@ def test_a_root_that_is_itself_a_link_is_followed(root, tmp_path):
 def test_pipes_and_sockets_are_left_out_and_never_opened(root):
     os.mkfifo(root / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
-        here = os.getcwd()
+        here = Path.cwd()
         os.chdir(root)  # names of sockets must be short
         try:
             listener.bind("socket")
@@ -274,10 +278,6 @@ def test_unicode_names_are_not_normalised(root):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root makes itself somebody else for this")
 @pytest.mark.parametrize("unreadable", ["sub/file", "sub"])
 def test_an_unreadable_file_or_directory_is_named(unreadable):
-    import shutil
-    import tempfile
-    from pathlib import Path
-
     root = Path(tempfile.mkdtemp())
     try:
         root.chmod(0o755)
@@ -295,9 +295,7 @@ def test_an_unreadable_file_or_directory_is_named(unreadable):
 
 def test_a_file_that_is_always_being_written_is_named(root, monkeypatch):
     file = write(root, "busy", "x")
-    from pollinator_magic.cfs import index as module
-
-    original = module.hash_file
+    original = index_module.hash_file
 
     def hash_while_somebody_writes(path, halt=None):
         result = original(path, halt)
@@ -305,7 +303,7 @@ def test_a_file_that_is_always_being_written_is_named(root, monkeypatch):
             stream.write("more")
         return result
 
-    monkeypatch.setattr(module, "hash_file", hash_while_somebody_writes)
+    monkeypatch.setattr(index_module, "hash_file", hash_while_somebody_writes)
 
     with pytest.raises(FileChanged, match="'busy' is being written"):
         LocalIndex().scan(root)

@@ -72,7 +72,7 @@ def test_an_endless_object_is_cut_off_at_the_promised_size(root):
     served = 0
 
     class Endless:
-        def read(self, name):
+        def read(self, _name):
             nonlocal served
             while True:
                 served += 1024

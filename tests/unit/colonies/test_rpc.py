@@ -303,6 +303,16 @@ def test_asking_a_plain_server_for_tls_is_recognised(server, key):
     assert not caught.value.passing
 
 
+def test_a_server_that_is_silent_when_asked_for_tls_may_not_speak_it(key):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        rpc = Rpc(Server("127.0.0.1", silent.getsockname()[1], tls=True), key, connect_timeout_s=0.1)
+
+        with pytest.raises(ServerUnreachable, match=r"handshake within 0\.1 s.*COLONIES_TLS=false") as caught:
+            rpc.call("submitfuncspecmsg", {}, Process, repeatable=False)
+
+    assert not caught.value.sent
+
+
 def test_asking_a_tls_server_without_tls_is_hinted_at(tls_server, key):
     with pytest.raises(ServerUnreachable, match="COLONIES_TLS=true"):
         Rpc(Server("127.0.0.1", tls_server.address.port, tls=False), key).call("getusermsg", {}, User)
