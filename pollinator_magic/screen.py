@@ -43,6 +43,12 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def write_log(text: str) -> None:
+    """Write log text to standard output, which in a notebook is the output of the cell."""
+    sys.stdout.write(printable(text))
+    sys.stdout.flush()
+
+
 class JobView(Protocol):
     """How one job is shown."""
 
@@ -182,8 +188,7 @@ class TerminalJobView:
         """Write log text as it is, and a line for everything else."""
         if isinstance(event, LogText):
             if not self._quiet:
-                sys.stdout.write(printable(event.text))
-                sys.stdout.flush()
+                write_log(event.text)
         elif isinstance(event, StateChanged):
             if event.state is not ProcessState.WAITING:
                 self.note(f"process {self._job.short_id}: {describe_state(event.process)}")
@@ -193,7 +198,7 @@ class TerminalJobView:
     def results(self, results: Results) -> None:
         """List what came back."""
         if results and not self._quiet:
-            self._screen.say(f"{len(results)} results in {results.root}:")
+            self._screen.say(f"{len(results)} result{'' if len(results) == 1 else 's'} in {results.root}:")
             self._screen.table(
                 ["name", "size"], [[result.name, human_size(result.size)] for result in results.values()]
             )

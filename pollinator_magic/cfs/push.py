@@ -108,8 +108,9 @@ class Push:
                 changed = error
             finally:
                 self._keep(exchange)
+            arrived = {path: remote[path] for path in work.download if exchange.local.get(path) == remote[path].entry}
+            self._before |= arrived
             remote = exchange.remote
-            self._before |= {path: remote[path] for path in work.download if path in remote}
             scan = self._scan()
             scope = Scope(self._ignore, scan.skipped)
         raise changed or TransferError(
@@ -152,7 +153,9 @@ class Push:
         known = {stored.fileid: (path, stored) for path, stored in believed.items() if stored.fileid}
         ids = set(snapshot.fileids)
         foreign = {
-            file_id: path for file_id, path in self._base.foreign.items() if file_id in ids and path not in scope
+            file_id: path
+            for file_id, path in self._base.foreign.items()
+            if file_id in ids and (not path or path not in scope)
         }
         unknown = ids - known.keys() - foreign.keys()
         asked = self._tools.labels.revisions(self._label, unknown)

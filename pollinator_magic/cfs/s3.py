@@ -107,11 +107,14 @@ class S3Objects:
 
     def _connect(self) -> Any:
         import boto3
+        import botocore.session
         from botocore.config import Config
 
+        # Whatever profile the user has for AWS itself has no say here.
+        core = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         settings = self.settings
         host = settings.endpoint.rpartition(":")[0] or settings.endpoint
-        return boto3.session.Session().client(
+        return boto3.session.Session(botocore_session=core).client(
             "s3",
             endpoint_url=f"{'https' if settings.tls else 'http'}://{settings.endpoint}",
             aws_access_key_id=settings.access_key,

@@ -7,7 +7,6 @@ the notebook still shows it when saved, reopened, converted, or looked at on a c
 from __future__ import annotations
 
 import html
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from IPython.display import display
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.events import LogText, StateChanged
 from pollinator_magic.notebook.previews import show_results
-from pollinator_magic.screen import describe_connection, describe_state, describe_transfer, printable, text_table
+from pollinator_magic.screen import describe_connection, describe_state, describe_transfer, text_table, write_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,8 +107,7 @@ class NotebookJobView:
         """Print log text; everything else changes the card."""
         if isinstance(event, LogText):
             if not self._quiet:
-                sys.stdout.write(printable(event.text))
-                sys.stdout.flush()
+                write_log(event.text)
         elif isinstance(event, StateChanged):
             self.show()
         else:

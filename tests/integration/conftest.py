@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def place() -> Iterator[Place]:
+def colony() -> Iterator[Place]:
     with running_place() as running:
         yield running
 
 
 @pytest.fixture(scope="session", params=STORAGES)
-def storage(request: pytest.FixtureRequest, place: Place) -> StorageSettings:
+def storage(request: pytest.FixtureRequest, colony: Place) -> StorageSettings:
     """The object store; every test runs with each of them."""
-    return place.storages[request.param]
+    return colony.storages[request.param]
 
 
 @pytest.fixture
-def session(place: Place, storage: StorageSettings) -> Iterator[Session]:
+def session(colony: Place, storage: StorageSettings) -> Iterator[Session]:
     """A user of the colony whom nobody has seen before."""
-    with place.session(storage) as session:
+    with colony.session(storage) as session:
         yield session
 
 
 @pytest.fixture
-def executor(place: Place, storage: StorageSettings) -> str:
+def executor(colony: Place, storage: StorageSettings) -> str:
     """The name of an executor that runs jobs."""
-    return place.executor(storage)
+    return colony.executor(storage)
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
+import termios
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def storage(place):
-    return place.any_storage
+def storage(colony):
+    return colony.any_storage
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def program(project: Project, text: str) -> None:
     (project.src / "main.py").write_text(text)
 
 
-# --- the four of the Go tool --------------------------------------------------------------------------------------------
+# --- the four of the Go tool -----------------------------------------------------------------------------------------
 
 
 def test_new_then_run_follow_prints_the_log_and_brings_the_results(elsewhere, executor):
@@ -186,15 +189,15 @@ def test_every_subcommand_explains_itself(elsewhere, name):
     assert shown.stdout.startswith("usage: pollinate " + name)
 
 
-# --- the colony and its jobs --------------------------------------------------------------------------------------------
+# --- the colony and its jobs -----------------------------------------------------------------------------------------
 
 
-def test_executors_and_status_show_the_colony(elsewhere, place, session, executor):
+def test_executors_and_status_show_the_colony(elsewhere, colony, session, executor):
     executors, status = elsewhere("executors"), elsewhere("status")
 
     assert executor in executors.stdout
     assert "approved" in next(line for line in executors.stdout.splitlines() if line.startswith(executor))
-    assert f"{place.colony} at {place.server}" in status.stdout
+    assert f"{colony.colony} at {colony.server}" in status.stdout
     assert session.client.me().name in status.stdout
     assert session.connection.key.reveal() not in status.stdout + status.stderr
 
@@ -253,7 +256,7 @@ def test_a_cancelled_job_is_exit_code_1_for_whoever_follows_it(pollinate, sessio
     assert "was cancelled" in attached.stderr
 
 
-# --- interrupts ---------------------------------------------------------------------------------------------------------
+# --- interrupts ------------------------------------------------------------------------------------------------------
 
 
 def heed_interrupts() -> None:
@@ -295,7 +298,7 @@ def test_an_interrupt_cancels_the_job_where_that_is_asked_for(pollinate, session
     assert only_job(session, project).state is ProcessState.CANCELLED
 
 
-# --- an executor --------------------------------------------------------------------------------------------------------
+# --- an executor -----------------------------------------------------------------------------------------------------
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -305,9 +308,9 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_an_executor_serves_jobs_until_it_is_told_to_stop_and_finishes_what_runs(place, session, project, tmp_path):
-    name = place.free_name("started")
-    settings = {**environment(session.connection), "COLONIES_COLONY_PRVKEY": place.owner_key.reveal()}
+def test_an_executor_serves_jobs_until_it_is_told_to_stop_and_finishes_what_runs(colony, session, project, tmp_path):
+    name = colony.free_name("started")
+    settings = {**environment(session.connection), "COLONIES_COLONY_PRVKEY": colony.owner_key.reveal()}
     terminal = CommandLine(tmp_path, settings)
     serving = terminal.start("executor", "start", "process", "--name", name, "--fs-dir", str(tmp_path / "fs"))
     try:
@@ -318,9 +321,11 @@ def test_an_executor_serves_jobs_until_it_is_told_to_stop_and_finishes_what_runs
         )
         theirs = project.with_options(executors=[name])
         first = run(session, theirs, "open('result/x', 'w').write('served'); print('served')")
-        last = submit(session, theirs, source="print('begun', flush=True)\nopen('data/go').read()\nprint('finished')")
+        waits = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)\nprint('done')"
+        last = submit(session, theirs, source=waits)
         eventually(lambda: last.state is ProcessState.RUNNING)
         serving.send_signal(signal.SIGTERM)
+        (tmp_path / "go").touch()
         said = serving.communicate(timeout=WAIT_S)[1]
     finally:
         serving.kill()
@@ -329,16 +334,18 @@ def test_an_executor_serves_jobs_until_it_is_told_to_stop_and_finishes_what_runs
     assert (own_lines(first), contents(first)) == (["served"], {"x": b"served"})
     assert serving.returncode == 0
     assert f"Executor '{name}' takes jobs of colony" in said
-    assert place.owner_key.reveal() not in said
-    assert last.refresh().status.closed
+    assert colony.owner_key.reveal() not in said
+    assert last.wait(WAIT_S).succeeded
+    assert own_lines(last) == ["done"]
 
 
-# --- bars ---------------------------------------------------------------------------------------------------------------
+# --- bars ------------------------------------------------------------------------------------------------------------
 
 
 def on_a_terminal(pollinate: CommandLine, *words: str) -> str:
     """Run it where standard error is a terminal; return what that terminal was sent."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))  # bars need some width
     shown = bytearray()
 
     def read() -> None:

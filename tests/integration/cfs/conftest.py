@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from pollinator_magic.cfs.filesystem import Filesystem
-from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects
+from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, open_store
 from pollinator_magic.cfs.state import SyncState
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.errors import NotFound
-from tests.colony_server import RunningColony, running_colony
+from tests.place import STORAGES
 from tests.s3_server import RunningS3, running_s3
 
 if TYPE_CHECKING:
@@ -127,15 +127,11 @@ def s3() -> Iterator[RunningS3]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def colony() -> Iterator[RunningColony]:
-    with running_colony() as running:
-        yield running
-
-
-@pytest.fixture(params=["directory", "s3"])
-def store(request, tmp_path) -> CountingStore:
-    """The object store; every test has a fresh one."""
+@pytest.fixture(params=STORAGES)
+def store(request, colony, tmp_path) -> CountingStore:
+    """The object store; every test has a fresh one, but for one that the environment names."""
+    if request.param == "environment":
+        return CountingStore(open_store(colony.storages[request.param]), _out_of_reach)
     if request.param == "directory":
         path = tmp_path / "objects"
         return CountingStore(
@@ -145,6 +141,10 @@ def store(request, tmp_path) -> CountingStore:
     running = request.getfixturevalue("s3")
     bucket = f"bucket-{uuid.uuid4().hex[:12]}"
     return CountingStore(S3Objects(running.settings(bucket)), lambda: running.objects(bucket))
+
+
+def _out_of_reach() -> dict[str, Path]:
+    pytest.skip("the objects of this store cannot be looked at or damaged")
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pollinator_magic.cfs.filesystem import Filesystem
+
 
 class Cost:
     """Counts from its creation on."""
@@ -84,6 +86,18 @@ def test_a_push_that_meets_a_colleagues_change_asks_only_for_what_is_new(source,
 
     assert cost.requests == 2 + 1 + 1  # add and snapshot; the unknown revision; snapshot
     assert cost.objects == (1, 1)
+
+
+def test_a_push_that_deletes_a_file_costs_a_listing(source):
+    source.push()
+    (source.root / "module_3.py").unlink()
+    cost = Cost(source)
+
+    with Filesystem(source.client, source.store) as another_day:
+        another_day.push_source(source.root, source.label, source.state)
+
+    assert cost.requests == 2 + 1 + 1 + 1  # listing; removal; snapshot; and the test client notes what it removes
+    assert cost.objects == (0, 0)
 
 
 def test_unchanged_data_in_ten_directories_costs_eleven_requests_and_no_hash(data):

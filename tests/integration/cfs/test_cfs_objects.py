@@ -165,6 +165,23 @@ def test_a_store_that_is_down_is_named(s3, tmp_path):
         put(store, b"x", tmp_path)
 
 
+def test_what_the_user_has_set_for_aws_itself_does_not_matter(s3, tmp_path, monkeypatch):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_DEFAULT_REGION",
+    ):
+        monkeypatch.setenv(name, "of-another-project")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    store = S3Objects(s3.settings())
+
+    assert b"".join(store.read(put(store, b"x", tmp_path))) == b"x"
+
+
 def test_a_store_without_tls_is_told_apart(s3, tmp_path):
     with pytest.raises(StorageError, match="AWS_S3_TLS"):
         put(S3Objects(s3.settings(tls=True)), b"x", tmp_path)

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.ignore import Ignore
 from pollinator_magic.cfs.scope import MARKER
 from pollinator_magic.cfs.state import SyncState
-from pollinator_magic.errors import TransferError, UnsafeName
+from pollinator_magic.errors import ServerUnreachable, TransferError, UnsafeName
 
 
 def test_a_snapshot_holds_exactly_the_local_tree(place):
@@ -316,7 +317,8 @@ def test_ignored_files_that_other_tools_put_on_the_server_are_left_alone(new_pla
     place.push()
     place.write("main.py", "2")
     requests = place.client.rpc.requests
-    place.push()
+    with Filesystem(place.client, place.store) as another_day:
+        another_day.push_source(place.root, place.label, place.state)
 
     assert place.client.rpc.requests - requests == 2
     assert set(place.read()) == {"main.py"}
@@ -363,6 +365,110 @@ def test_a_push_that_failed_half_way_goes_on_where_it_stopped(place, store):
 
     assert place.frozen(result.snapshot) == place.read()
     assert store.puts - puts == 40 - len(reached)
+
+
+def test_a_push_that_failed_after_removing_files_does_not_return_to_the_old_snapshot(place, monkeypatch):
+    def unreachable(_label, _name):
+        raise ServerUnreachable("the connection broke")
+
+    place.write("main.py", "1")
+    place.write("other.py", "1")
+    first = place.push()
+    (place.root / "other.py").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(place.client, "create_snapshot", unreachable)
+        with pytest.raises(ServerUnreachable):
+            place.push()
+    place.write("other.py", "1")
+
+    result = place.push()
+
+    assert result.snapshot.snapshotid != first.snapshot.snapshotid
+    assert place.frozen(result.snapshot) == place.read()
+
+
+def test_a_snapshot_that_lists_a_file_which_is_gone_is_taken_again(new_place, monkeypatch):
+    place, colleague = new_place(), new_place()
+    place.write("main.py", "1")
+    place.push()
+    colleague.push()
+    colleague.write("short-lived.py", "x")
+    colleague.push()
+    place.write("main.py", "2")
+    original = place.client.create_snapshot
+
+    def create_snapshot(label, name):
+        snapshot = original(label, name)
+        monkeypatch.setattr(place.client, "create_snapshot", original)
+        place.client.remove_files_named(label, "short-lived.py")
+        return snapshot
+
+    monkeypatch.setattr(place.client, "create_snapshot", create_snapshot)
+
+    result = place.push()
+
+    assert place.frozen(result.snapshot) == place.read() == {"main.py": b"2"}
+
+
+def test_a_colleague_who_keeps_writing_during_the_push_loses_nothing(new_place, monkeypatch):
+    place, colleague = new_place(), new_place()
+    place.write("main.py", "1")
+    place.push()
+    colleague.push()
+    colleague.write("theirs.py", "first")
+    colleague.push()
+    place.write("main.py", "2")
+    original, taken = place.client.create_snapshot, []
+
+    def create_snapshot(label, name):
+        taken.append(name)
+        if len(taken) == 2:  # this push has downloaded the first version by now
+            colleague.write("theirs.py", "second")
+            colleague.push()
+        return original(label, name)
+
+    monkeypatch.setattr(place.client, "create_snapshot", create_snapshot)
+
+    result = place.push()
+
+    assert place.frozen(result.snapshot) == place.read() == {"main.py": b"2", "theirs.py": b"second"}
+
+
+def test_a_colleague_who_never_stops_is_an_error_in_the_end(new_place, monkeypatch):
+    place, colleague = new_place(), new_place()
+    place.write("main.py", "1")
+    place.push()
+    colleague.push()
+    original = place.client.create_snapshot
+
+    def create_snapshot(label, name):
+        colleague.write("theirs.py", name)
+        colleague.push()
+        return original(label, name)
+
+    monkeypatch.setattr(place.client, "create_snapshot", create_snapshot)
+    place.write("main.py", "2")
+
+    with pytest.raises(TransferError, match="Others keep changing"):
+        place.push()
+
+
+def test_a_source_file_that_changes_during_the_push_is_frozen_as_it_is_then(place, store):
+    place.write("main.py", "1")
+    place.write("other.py", "x")
+    original = store.put
+
+    def put(name, file, advance):
+        store.put = original
+        original(name, file, advance)
+        file.write_text("saved by the editor just now")
+
+    store.put = put
+
+    result = place.push()
+
+    assert b"saved by the editor just now" in place.read().values()
+    assert place.frozen(result.snapshot) == place.read()
 
 
 def test_two_clients_that_push_at_the_same_time_both_get_their_own_tree(new_place):

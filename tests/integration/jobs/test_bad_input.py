@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def storage(place):
-    return place.any_storage
+def storage(colony):
+    return colony.any_storage
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +63,11 @@ def s3():
 
 
 @pytest.fixture
-def idle(place) -> Iterator[str]:
+def idle(colony) -> Iterator[str]:
     """An executor that takes no work: whether something can be submitted is all that counts."""
-    name = place.new_executor("idle").name
+    name = colony.new_executor("idle").name
     yield name
-    with place.session(storage=None) as session:
+    with colony.session(storage=None) as session:
         for process in session.client.processes(ProcessState.WAITING):
             if process.spec.conditions.executornames == [name]:
                 session.client.cancel(process.processid)
@@ -152,11 +152,11 @@ def test_a_wrong_setting_is_said_before_anything_is_sent_and_the_right_one_works
     assert own_lines(run(session, project, "print('at last')")) == ["at last"]
 
 
-def test_somebody_who_was_a_member_is_told_to_ask_the_owner(place, storage, project):
-    key = place.new_user("leaver")
-    with place.session(storage, key) as session:
+def test_somebody_who_was_a_member_is_told_to_ask_the_owner(colony, storage, project):
+    key = colony.new_user("leaver")
+    with colony.session(storage, key) as session:
         name = session.client.me().name
-        with Colonies(place.server, place.colony, place.owner_key) as owner:
+        with Colonies(colony.server, colony.colony, colony.owner_key) as owner:
             owner.remove_user(name)
 
         with pytest.raises(AccessDenied, match="Ask its owner to add you"):
@@ -168,9 +168,9 @@ def over(session: Session, server: Server) -> Session:
     return Session(replace(session.connection, server=server))
 
 
-def test_a_server_that_expects_tls_says_so_and_is_used_with_it(place, session, project, tmp_path, monkeypatch):
+def test_a_server_that_expects_tls_says_so_and_is_used_with_it(colony, session, project, tmp_path, monkeypatch):
     certificate = write_certificate(tmp_path / "certificate.pem")
-    with tls_in_front_of(place.server.host, place.server.port, certificate) as port:
+    with tls_in_front_of(colony.server.host, colony.server.port, certificate) as port:
         plain, secure = (Server("127.0.0.1", port, tls=tls) for tls in (False, True))
         with over(session, plain) as broken, pytest.raises(ServerUnreachable, match="COLONIES_TLS=true"):
             submit(broken, project)
@@ -199,8 +199,8 @@ def test_a_server_without_tls_says_so_when_it_is_asked_for_it(own):
 
 
 @pytest.mark.parametrize("name", ["COLONIES_SERVER_HOST", "COLONIES_COLONY_NAME", "COLONIES_PRVKEY"])
-def test_a_variable_that_is_missing_is_named(place, name):
-    variables = environment(place.connection(None, place.user_key))
+def test_a_variable_that_is_missing_is_named(colony, name):
+    variables = environment(colony.connection(None, colony.user_key))
     del variables[name]
 
     with pytest.raises(ConfigurationError, match=rf"{name} is not set.*%pollinator connect FILE"):
@@ -208,8 +208,8 @@ def test_a_variable_that_is_missing_is_named(place, name):
 
 
 @pytest.mark.parametrize("key", ["abc", "z" * 64, "0" * 64, "f" * 64])
-def test_a_key_that_is_none_is_refused_without_being_shown(place, key):
-    variables = environment(place.connection(None, place.user_key))
+def test_a_key_that_is_none_is_refused_without_being_shown(colony, key):
+    variables = environment(colony.connection(None, colony.user_key))
 
     with pytest.raises(InvalidKey) as caught:
         connection_from_environment({**variables, "COLONIES_PRVKEY": key})
@@ -270,10 +270,10 @@ def test_a_server_that_goes_down_in_the_middle_of_a_push_loses_nothing(own, monk
     assert len(submitted(session, project)) == 1
 
 
-def test_a_bucket_that_does_not_exist_is_made(place, s3, idle, tmp_path):
+def test_a_bucket_that_does_not_exist_is_made(colony, s3, idle, tmp_path):
     bucket = f"new-{secrets.token_hex(4)}"
     project = Project.create(tmp_path / "project", idle)
-    with place.session(s3.settings(bucket)) as session:
+    with colony.session(s3.settings(bucket)) as session:
         submit(session, project)
 
     assert len(s3.objects(bucket)) == len(everything_in(project.src)) + len(everything_in(project.data))
@@ -290,11 +290,11 @@ def test_a_bucket_that_does_not_exist_is_made(place, s3, idle, tmp_path):
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 def test_an_object_store_that_refuses_is_named_and_nothing_refers_to_what_is_not_there(
-    place, s3, idle, tmp_path, changes, kind, words
+    colony, s3, idle, tmp_path, changes, kind, words
 ):
     project = Project.create(tmp_path / "project", idle)
     right = s3.settings(f"bucket-{secrets.token_hex(4)}")
-    with place.session(replace(right, **changes)) as broken:
+    with colony.session(replace(right, **changes)) as broken:
         with pytest.raises(kind, match=words) as caught:
             submit(broken, project)
         assert not any(secret in str(caught.value) for secret in (right.secret_key, changes.get("secret_key", "?")))
@@ -302,11 +302,11 @@ def test_an_object_store_that_refuses_is_named_and_nothing_refers_to_what_is_not
         assert submitted(broken, project) == []
     assert half_written(project.root) == []
 
-    with place.session(right) as session:
+    with colony.session(right) as session:
         assert submit(session, project).state is ProcessState.WAITING
 
 
-def test_results_that_cannot_be_fetched_now_are_fetched_later(place, session, project):
+def test_results_that_cannot_be_fetched_now_are_fetched_later(colony, session, project):
     job = run(session, project, "for n in 'abc': open(f'result/{n}', 'w').write(n * 1000)")
     gone = replace(session.connection, storage=DirectorySettings(project.root / "no-such-store"))
     with Session(gone) as elsewhere, pytest.raises(StorageError, match="no object"):
@@ -427,11 +427,11 @@ def test_a_malformed_option_is_refused_by_its_name_before_anything_is_sent(sessi
     ],
 )
 def test_an_executor_that_names_results_outside_writes_nothing_at_all(
-    place, storage, session, project, tmp_path, label, name
+    colony, storage, session, project, tmp_path, label, name
 ):
-    rogue = place.new_executor("rogue")
+    rogue = colony.new_executor("rogue")
     job = submit(session, project.with_options(executors=[rogue.name]))
-    with place.session(storage, rogue.key) as executor:
+    with colony.session(storage, rogue.key) as executor:
         executor.client.assign(10)
         (tmp_path / "good").mkdir()
         (tmp_path / "good/good.txt").write_text("good")
@@ -451,11 +451,11 @@ def test_an_executor_that_names_results_outside_writes_nothing_at_all(
 
 
 def test_an_executor_that_changes_sources_of_the_label_does_not_reach_the_users_directory_through_results(
-    place, storage, session, project
+    colony, storage, session, project
 ):
     """Results come from the job's own label only, whatever else an executor has written."""
     job = run(session, project, "open('result/own.txt', 'w').write('own')")
-    with place.session(storage) as other:
+    with colony.session(storage) as other:
         (project.root / "foreign").mkdir()
         (project.root / "foreign/foreign.txt").write_text("foreign")
         other.filesystem.upload_tree(project.root / "foreign", result_label(project, "another-run"))

@@ -90,16 +90,16 @@ class Costs:
 
 
 @pytest.fixture(scope="module")
-def storage(place):
-    return place.any_storage
+def storage(colony):
+    return colony.any_storage
 
 
 @pytest.fixture(scope="module")
-def executor(place) -> Iterator[str]:
+def executor(colony) -> Iterator[str]:
     """Nobody works here: only the way to the submission counts."""
-    name = place.new_executor().name
+    name = colony.new_executor().name
     yield name
-    with place.session(storage=None) as session:
+    with colony.session(storage=None) as session:
         for process in session.client.processes(ProcessState.WAITING):
             if process.spec.conditions.executornames == [name]:
                 session.client.cancel(process.processid)
@@ -176,8 +176,8 @@ def test_an_unchanged_run_costs_no_hash_no_object_and_neither_file_nor_snapshot(
     assert costs.depth <= 4, costs.names
 
 
-def test_another_kernel_with_the_same_cell_costs_no_more_than_an_unchanged_run(place, storage, large, monkeypatch):
-    with place.session(storage) as later:
+def test_another_kernel_with_the_same_cell_costs_no_more_than_an_unchanged_run(colony, storage, large, monkeypatch):
+    with colony.session(storage) as later:
         costs = Costs(later, monkeypatch)
 
         submit(later, Project.open(large.root), source=(large.src / "main.py").read_text())
@@ -186,11 +186,13 @@ def test_another_kernel_with_the_same_cell_costs_no_more_than_an_unchanged_run(p
         assert len(costs.requests) <= 4 + DATA_DIRECTORIES, costs.names
 
 
-def test_a_run_after_somebody_elses_change_snapshots_exactly_the_local_tree(place, storage, session, project, tmp_path):
+def test_a_run_after_somebody_elses_change_snapshots_exactly_the_local_tree(
+    colony, storage, session, project, tmp_path
+):
     (project.src / "shared.py").write_text("ours")
     (project.src / "doomed.py").write_text("x")
     submit(session, project).cancel()  # what a waiting job needs is not removed
-    with place.session(storage) as theirs:
+    with colony.session(storage) as theirs:
         other = colleague(theirs, project, tmp_path / "colleague")
         (other.src / "shared.py").write_text("theirs")
         (other.src / "added.py").write_text("added")
@@ -209,9 +211,9 @@ def test_a_run_after_somebody_elses_change_snapshots_exactly_the_local_tree(plac
     assert "doomed.py" not in seen
 
 
-def test_two_clients_that_take_turns_each_run_their_own_tree(place, storage, session, project, tmp_path):
+def test_two_clients_that_take_turns_each_run_their_own_tree(colony, storage, session, project, tmp_path):
     submit(session, project)
-    with place.session(storage) as theirs:
+    with colony.session(storage) as theirs:
         other = colleague(theirs, project, tmp_path / "colleague")
         for turn in range(3):
             for client, mine in ((session, project), (theirs, other)):

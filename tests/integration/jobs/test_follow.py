@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def scripted(place: Place) -> Member:
+def scripted(colony: Place) -> Member:
     """An executor of which only this test takes work."""
-    return place.new_executor("scripted")
+    return colony.new_executor("scripted")
 
 
 @pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with place.session(storage=None) as session:
+def session(colony: Place) -> Iterator[Session]:
+    with colony.session(storage=None) as session:
         yield session
 
 
 @pytest.fixture
-def executor(place: Place, session: Session, scripted: Member) -> Iterator[Colonies]:
-    with Colonies(place.server, place.colony, scripted.key) as client:
+def executor(colony: Place, session: Session, scripted: Member) -> Iterator[Colonies]:
+    with Colonies(colony.server, colony.colony, scripted.key) as client:
         yield client
         for state in (ProcessState.WAITING, ProcessState.RUNNING):
             for process in client.processes(state):

@@ -15,8 +15,8 @@ from tests.jobs import ENDLESS, WAIT_S, contents, follow_until_text, own_lines, 
 
 
 @pytest.fixture(scope="session")
-def storage(place):
-    return place.any_storage
+def storage(colony):
+    return colony.any_storage
 
 
 # --- how it runs -----------------------------------------------------------------------------------------------------
@@ -117,9 +117,9 @@ def test_a_job_that_outlives_its_walltime_is_stopped_and_says_so(session, projec
         run(session, project.with_options(walltime="2"), ENDLESS)
 
 
-def test_a_closed_session_leaves_no_threads_and_can_be_used_again(place, storage, project):
+def test_a_closed_session_leaves_no_threads_and_can_be_used_again(colony, storage, project):
     before = set(threading.enumerate())
-    session = place.session(storage)
+    session = colony.session(storage)
     submit(session, project)
     session.close()
     left = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("pollinator")]
@@ -129,10 +129,10 @@ def test_a_closed_session_leaves_no_threads_and_can_be_used_again(place, storage
     session.close()
 
 
-def test_a_job_is_taken_up_by_another_session_with_a_beginning_of_its_id(place, storage, session, project, tmp_path):
+def test_a_job_is_taken_up_by_another_session_with_a_beginning_of_its_id(colony, storage, session, project, tmp_path):
     job = run(session, project, "open('result/x.txt', 'w').write('x'); print('done')")
 
-    with place.session(storage) as other:
+    with colony.session(storage) as other:
         taken_up = Job.attach(other, job.id[:10])
         with_project = Job.attach(other, job.id, Project.open(project.root))
 

@@ -161,6 +161,22 @@ def test_a_change_right_after_a_download_shows(store, root, tmp_path):
         assert index.look(root, ["file"]).tree["file"] == entry(content[::-1])
 
 
+def test_a_downloaded_file_is_older_than_its_download(store, root, tmp_path):
+    keep(store, b"content")
+    (tmp_path / "clock").touch()
+
+    bring(store, root / "file", entry(b"content"))
+
+    assert (root / "file").stat().st_mtime_ns < (tmp_path / "clock").stat().st_mtime_ns
+
+
+def test_a_truncated_object_is_said_to_be_one(store, root):
+    keep(store, b"conte")
+
+    with pytest.raises(DamagedFile, match="5 bytes instead of 7"):
+        bring(store, root / "file", entry(b"content"))
+
+
 def test_permissions_are_those_of_a_new_file_or_of_the_replaced_one(store, root):
     keep(store, b"content")
     old = os.umask(0o027)

@@ -175,6 +175,20 @@ def test_a_hint_that_came_before_the_waiting_is_not_lost(websocket_server, watch
     assert watch.wait(0)
 
 
+def test_a_hint_that_comes_just_as_the_waiting_ends_is_not_lost(nobody, key):
+    class EndsTooSoon(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            super().wait(timeout)
+            self.set()
+            return False
+
+    watch = ProcessWatch(nobody, key, "vec", PROCESS)
+    watch._arrived = EndsTooSoon()
+
+    assert not watch.wait(0)
+    assert watch._arrived.is_set()
+
+
 def test_a_dropped_connection_is_made_again(websocket_server, watch):
     eventually(subscribed(websocket_server))
     websocket_server.drop()
