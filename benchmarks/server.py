@@ -17,7 +17,7 @@ from pollinator_magic.local.home import Home
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SECONDS = 1.5
+_SECONDS = 1.0
 _THREADS = (1, 8)
 _EXECUTOR = "bench"
 

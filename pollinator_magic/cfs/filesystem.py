@@ -166,6 +166,8 @@ class Filesystem:
         label, state = normal_label(label), state or SyncState(None)
         ignore = ignore or (Ignore.for_source(root) if policy is Policy.SOURCE else Ignore.for_root(root))
         _, base = self._base_of_label(state, root, label)
+        if not root.exists():
+            base = Base()
         scan = state.index(root).scan(root, ignore)
         remote = Scope(ignore, scan.skipped).select(self._labels.list(label, base.files), base.files)
         return plan(scan.tree, entries(remote), entries(without_lost(base.files, remote)), policy)

@@ -68,6 +68,8 @@ def upload(store: ObjectStore, cargo: Cargo, meter: Meter, halt: Halt) -> None:
         with _naming("upload", cargo.path):
             store.put(cargo.name, cargo.file, advance)
         _check_unchanged(cargo)
+    except FileNotFoundError:
+        raise _changed(cargo.path, "vanished") from None
     except OSError as error:
         raise unreadable(cargo.path, error) from None
     meter.complete(cargo.path)
@@ -187,7 +189,11 @@ def _refuse_change(file: Path, path: str, expected: Signature | None) -> None:
         found = None
     if found != expected:
         what = "vanished" if found is None else "was changed" if expected else "appeared"
-        raise FileChanged(f"{path!r} {what} while files were being carried. Run again.", path=path)
+        raise _changed(path, what)
+
+
+def _changed(path: str, what: str) -> FileChanged:
+    return FileChanged(f"{path!r} {what} while files were being carried. Run again.", path=path)
 
 
 def _check_names(paths: Collection[str]) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from contextlib import ExitStack
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -40,6 +41,7 @@ _HEARTBEAT_S = 60.0
 _BUSY_POLL_S = 1
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
+_SIGNAL_S = 0.2
 _EVER_S = 10 * 365 * 86400
 _STOPPED = "The executor was stopped while the job was running."
 
@@ -129,18 +131,20 @@ class Worker:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then finish what is running; a second signal stops that too."""
-        told = threading.Semaphore(0)
+        told: SimpleQueue[int] = SimpleQueue()  # the one queue that a signal handler may put into at any moment
         before = {
-            number: signal.signal(number, lambda *_: told.release()) for number in (signal.SIGTERM, signal.SIGINT)
+            number: signal.signal(number, lambda number, _: told.put(number))
+            for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
             self.start()
-            told.acquire()
+            while not _arrived(told):
+                pass
             _log.info("Told to stop: finishing %d processes.", self.running)
             draining = threading.Thread(target=self.stop, kwargs={"drain": True}, name="drain")
             draining.start()
             while draining.is_alive():
-                if told.acquire(timeout=0.2):
+                if _arrived(told):
                     self._stop_runs()
         finally:
             for number, handler in before.items():
@@ -247,6 +251,18 @@ class Worker:
     def _stop_runs(self) -> None:
         for run in self._current():
             run.stop(_STOPPED)
+
+
+def _arrived(signals: SimpleQueue[int]) -> bool:
+    """Wait a moment for a signal.
+
+    Not for ever: the system may give it to any thread, and only this one, when it wakes up, runs the handler.
+    """
+    try:
+        signals.get(timeout=_SIGNAL_S)
+    except Empty:
+        return False
+    return True
 
 
 def stored_key(file: Path) -> PrivateKey:

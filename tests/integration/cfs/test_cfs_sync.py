@@ -40,6 +40,34 @@ def test_a_missing_data_directory_is_made_and_filled(pair, new_place):
     assert fresh.read() == here.read()
 
 
+def test_a_preview_says_what_would_move_and_moves_nothing(pair):
+    here, there = pair
+    there.write("theirs.csv", "x")
+    there.sync()
+    here.write("a.csv", "new")
+    (here.root / "b.csv").unlink()
+    before, requests = here.read(), here.client.rpc.requests
+
+    would = here.filesystem.preview(here.root, here.label, here.state, Policy.DATA)
+
+    assert (would.upload, would.download) == (("a.csv",), ("theirs.csv",))
+    assert (would.remove_remote, would.remove_local) == (("b.csv",), ())
+    assert here.read() == before
+    assert here.client.rpc.requests - requests == 3
+    done = here.sync().done
+    assert (done.uploaded, done.downloaded, done.removed_remote, done.removed_local) == (1, 1, 1, 0)
+
+
+def test_a_preview_of_a_missing_directory_removes_nothing(pair):
+    here, _ = pair
+    shutil.rmtree(here.root)
+
+    would = here.filesystem.preview(here.root, here.label, here.state, Policy.DATA)
+
+    assert would.remove_remote == ()
+    assert would.download == ("a.csv", "b.csv", "sub/c.csv")
+
+
 def test_a_missing_data_directory_does_not_delete_what_is_on_the_server(pair):
     here, there = pair
     before = there.read()
@@ -368,21 +396,23 @@ def test_a_file_that_changes_while_it_is_uploaded_is_sent_again_as_it_is_then(pl
     assert listed.size == len(b"second, and longer")
 
 
-def test_a_file_that_vanishes_while_files_are_uploaded_is_no_harm(place, store):
+def test_a_file_that_vanishes_just_before_it_is_uploaded_is_no_harm(place, store):
     place.write("a.csv", "first")
     place.write("b.csv", "b")
     original = store.put
 
     def put(name, file, advance):
         store.put = original
-        (place.root / "a.csv").unlink(missing_ok=True)
-        original(name, place.root / "b.csv", advance)
+        if len(place.read()) == 2:
+            file.unlink()
+        original(name, file, advance)
 
     store.put = put
 
     place.sync()
 
-    assert [file.name for file in place.client.files(place.label)] == ["b.csv"]
+    assert len(place.read()) == 1
+    assert {file.name for file in place.client.files(place.label)} == set(place.read())
 
 
 def test_a_local_edit_during_a_download_is_not_overwritten(pair, store):
