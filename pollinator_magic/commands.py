@@ -251,7 +251,7 @@ def pull(args: argparse.Namespace, context: Context) -> Job:
         results = job.fetch_results(tuple(args.patterns or ["*"]), to=to, progress=progress)
     if to is None:
         job.show_results()
-    context.screen.show(repr(results))
+    context.screen.show(f"{results!r}\nin {to or (job.project.result if job.project else results.root)}")
     return job
 
 

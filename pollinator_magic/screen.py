@@ -198,7 +198,8 @@ class TerminalJobView:
     def results(self, results: Results) -> None:
         """List what came back."""
         if results and not self._quiet:
-            self._screen.say(f"{len(results)} result{'' if len(results) == 1 else 's'} in {results.root}:")
+            where = self._job.project.result if self._job.project else results.root
+            self._screen.say(f"{results.count} in {where}:")
             self._screen.table(
                 ["name", "size"], [[result.name, human_size(result.size)] for result in results.values()]
             )

@@ -192,11 +192,24 @@ class Rpc:
         check = "Check COLONIES_SERVER_HOST and COLONIES_SERVER_PORT, and that the server is running."
         causes = list(_causes(error))
         names = {type(cause).__name__ for cause in causes}
-        text = " ".join(str(cause) for cause in causes)
         if isinstance(error, requests.ConnectTimeout):
             return ServerUnreachable(f"{at} does not answer within {self._connect_timeout_s:g} s. {check}")
         if isinstance(error, requests.exceptions.ProxyError):
             return ServerUnreachable(f"{at} cannot be reached through the proxy of HTTPS_PROXY or HTTP_PROXY. {check}")
+        trouble = self._tls_trouble(causes, names)
+        if trouble is not None:
+            return trouble
+        if "NameResolutionError" in names:
+            return ServerUnreachable(f"There is no host named {self.server.host!r}. Check COLONIES_SERVER_HOST.")
+        if names & {"NewConnectionError", "ClosedPoolError"}:
+            return ServerUnreachable(f"{at} cannot be reached: {_reason(causes)}. {check}")
+        if isinstance(error, requests.ReadTimeout) or "ReadTimeoutError" in names:
+            return ServerUnreachable(f"{at} did not answer within {read_timeout_s:g} s.", sent=True)
+        hint = "" if self.server.tls else " If it expects TLS (https), set COLONIES_TLS=true."
+        return ServerUnreachable(f"{at} broke the connection: {_reason(causes)}.{hint}", sent=True)
+
+    def _tls_trouble(self, causes: list[BaseException], names: set[str]) -> ServerUnreachable | None:
+        text = " ".join(str(cause) for cause in causes)
         if "SSLCertVerificationError" in names:
             return ServerUnreachable(
                 f"The certificate of {self.server} is not trusted: {_certificate_problem(causes)}. If its authority is "
@@ -209,17 +222,10 @@ class Rpc:
             )
         if self.server.tls and "handshake operation timed out" in text:  # some plain servers wait for the rest of it
             return ServerUnreachable(
-                f"{at} does not answer a TLS (https) handshake within {self._connect_timeout_s:g} s. "
+                f"The Colonies server at {self.server} does not answer a TLS (https) handshake within {self._connect_timeout_s:g} s. "
                 "If it does not speak TLS, set COLONIES_TLS=false."
             )
-        if "NameResolutionError" in names:
-            return ServerUnreachable(f"There is no host named {self.server.host!r}. Check COLONIES_SERVER_HOST.")
-        if names & {"NewConnectionError", "ClosedPoolError"}:
-            return ServerUnreachable(f"{at} cannot be reached: {_reason(causes)}. {check}")
-        if isinstance(error, requests.ReadTimeout) or "ReadTimeoutError" in names:
-            return ServerUnreachable(f"{at} did not answer within {read_timeout_s:g} s.", sent=True)
-        hint = "" if self.server.tls else " If it expects TLS (https), set COLONIES_TLS=true."
-        return ServerUnreachable(f"{at} broke the connection: {_reason(causes)}.{hint}", sent=True)
+        return None
 
 
 def is_loopback(host: str) -> bool:

@@ -158,9 +158,9 @@ class Job:
         where = ", ".join(self.executor_names) or "its executor"
         lines = [f"Process {self.short_id} failed on {where}: {said.removesuffix('.')}."]
         lines += [f"  | {line}" for line in tail.splitlines()[-LINES_IN_MESSAGE:]]
-        kept = len(Results(self._fetched)) if self._fetched else 0
+        kept = Results(self._fetched) if self._fetched else None
         if kept:
-            lines.append(f"It left {kept} result{'' if kept == 1 else 's'}, which were fetched.")
+            lines.append(f"It left {kept.count}, which were fetched.")
         lines.append(f"`%pollinator logs {self.short_id}` shows the whole log.")
         return "\n".join(lines)
 

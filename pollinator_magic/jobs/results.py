@@ -110,8 +110,13 @@ class Results(Mapping[str, Result]):
         return len(self._names())
 
     def __repr__(self) -> str:
-        rows = [f"  {result.name}  {human_size(result.size)}" for result in self.values()]
-        return "\n".join([f"{len(rows)} result{'' if len(rows) == 1 else 's'} in {self.root}", *rows])
+        return "\n".join([self.count, *(f"  {result.name}  {human_size(result.size)}" for result in self.values())])
+
+    @property
+    def count(self) -> str:
+        """How many there are, in words."""
+        number = len(self)
+        return f"{number} result{'' if number == 1 else 's'}"
 
 
 def human_size(size: float) -> str:

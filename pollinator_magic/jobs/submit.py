@@ -139,6 +139,7 @@ def _push(
         )
         while not wait([data], timeout=_TELL_EVERY_S).done:
             both.tell()
+        both.tell()
         synced = data.result()
     for line in (*pushed.skipped, *synced.skipped):
         announce(line)

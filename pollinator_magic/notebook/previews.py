@@ -41,7 +41,7 @@ def show_results(results: Results) -> None:
         for result in found
     )
     names = "\n".join(f"  {result.name}  {human_size(result.size)}" for result in found)
-    title = f"{len(found)} result{'' if len(found) == 1 else 's'}"
+    title = results.count
     display({"text/html": f"<b>{title}</b><table>{rows}</table>", "text/plain": f"{title}\n{names}"}, raw=True)
     previews = ((result, preview(result)) for result in found)
     for result, bundle in itertools.islice(((r, b) for r, b in previews if b is not None), MAX_PREVIEWS):

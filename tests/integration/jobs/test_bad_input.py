@@ -7,6 +7,7 @@ import resource
 import secrets
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -251,9 +252,12 @@ def test_a_server_that_goes_down_in_the_middle_of_a_push_loses_nothing(own, monk
     store = session.filesystem.store
     put = store.put
 
+    going_down = threading.Lock()
+
     def put_and_go_down(*args: object) -> None:
         put(*args)
-        colony.stop()
+        if going_down.acquire(blocking=False):
+            colony.stop()
 
     monkeypatch.setattr(store, "put", put_and_go_down)
     with pytest.raises(ServerUnreachable, match=r"cannot be reached|broke the connection"):
@@ -467,6 +471,7 @@ def test_an_executor_that_changes_sources_of_the_label_does_not_reach_the_users_
 
 KERNEL = """
 import sys
+import threading
 from pollinator_magic.jobs import Session, submit
 from pollinator_magic.project import Project
 from pollinator_magic.settings import connection_from_environment

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from typing import TYPE_CHECKING
+
 import pytest
 
+from pollinator_magic.cfs.progress import Direction
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import JobFailed
 from pollinator_magic.jobs import LogText, StateChanged, submit
 from pollinator_magic.project import Project
 from tests.jobs import WAIT_S, contents, own_lines, run, write
+
+if TYPE_CHECKING:
+    from pollinator_magic.cfs.progress import TransferProgress
 
 # --- there and back --------------------------------------------------------------------------------------------------
 
@@ -80,6 +87,26 @@ def test_text_and_lines_of_the_log_arrive_as_they_were_printed(session, project)
     job.wait(WAIT_S)
 
     assert own_lines(job) == [*(f"{number} grüße" for number in range(3000)), "to standard error", "without an end"]
+
+
+def test_progress_is_told_in_the_calling_thread_until_everything_is_there(session, project):
+    write(project.data, {f"{number}.bin": b"x" * 1000 for number in range(100)})
+    told = []
+
+    def progress(now: TransferProgress) -> None:
+        told.append((now, threading.current_thread()))
+
+    job = submit(session, project, source="open('result/r', 'w').write('result')", progress=progress).wait(WAIT_S)
+    job.fetch_results(progress=progress)
+
+    hello = (project.data / "hello.txt").stat().st_size
+    scripts = sum(file.stat().st_size for file in project.src.rglob("*") if file.is_file())
+    last = {now.direction: now for now, _ in told}
+    up, down = last[Direction.UP], last[Direction.DOWN]
+    assert {thread for _, thread in told} == {threading.current_thread()}
+    assert (up.files_done, up.files_total) == (103, 103)
+    assert up.bytes_done == up.bytes_total == 100_000 + hello + scripts
+    assert (down.files_done, down.files_total, down.bytes_done) == (1, 1, 6)
 
 
 def test_a_failed_job_raises_its_exit_status_and_keeps_log_and_results(session, project, executor):
