@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from pollinator_magic.connect import connect as connect
+    from pollinator_magic.sessions import connect as connect
     from pollinator_magic.errors import JobCancelled as JobCancelled
     from pollinator_magic.errors import JobFailed as JobFailed
     from pollinator_magic.errors import PollinatorError as PollinatorError
@@ -31,7 +31,7 @@ _HOMES = {
     "PollinatorError": "pollinator_magic.errors",
     "Project": "pollinator_magic.project",
     "Session": "pollinator_magic.jobs",
-    "connect": "pollinator_magic.connect",
+    "connect": "pollinator_magic.sessions",
     "submit": "pollinator_magic.jobs",
 }
 

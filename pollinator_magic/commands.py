@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pollinator_magic
 from pollinator_magic.colonies.models import ExecutorState
-from pollinator_magic.connect import LOCAL, connect, connect_for, use_environment_file
+from pollinator_magic.sessions import LOCAL, connect, connect_for, use_environment_file
 from pollinator_magic.errors import NotFound, PollinatorError, ProjectError
 from pollinator_magic.jobs import Job, prepare, preview
 from pollinator_magic.jobs.results import human_size

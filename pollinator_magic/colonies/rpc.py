@@ -222,7 +222,8 @@ class Rpc:
             )
         if self.server.tls and "handshake operation timed out" in text:  # some plain servers wait for the rest of it
             return ServerUnreachable(
-                f"The Colonies server at {self.server} does not answer a TLS (https) handshake within {self._connect_timeout_s:g} s. "
+                f"The Colonies server at {self.server} does not answer a TLS (https) handshake within "
+                f"{self._connect_timeout_s:g} s. "
                 "If it does not speak TLS, set COLONIES_TLS=false."
             )
         return None

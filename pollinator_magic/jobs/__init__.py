@@ -8,7 +8,7 @@ from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, Event, 
 from pollinator_magic.jobs.job import Job
 from pollinator_magic.jobs.results import Result, Results
 from pollinator_magic.jobs.session import Session
-from pollinator_magic.jobs.submit import Preview, prepare, preview, submit
+from pollinator_magic.jobs.submission import Preview, prepare, preview, submit
 
 __all__ = [
     "ConnectionBack",

@@ -54,3 +54,10 @@ def test_links_in_the_documents_lead_somewhere():
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_no_module_takes_the_place_of_a_public_name():
+    """Importing a submodule sets an attribute of its package, which must not be one that means something else."""
+    modules = {path.stem for path in (ROOT / "pollinator_magic").iterdir()}
+
+    assert not modules & set(pollinator_magic.__all__)
