@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from pollinator_magic.sessions import connect as connect
     from pollinator_magic.errors import JobCancelled as JobCancelled
     from pollinator_magic.errors import JobFailed as JobFailed
     from pollinator_magic.errors import PollinatorError as PollinatorError
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs import Session as Session
     from pollinator_magic.jobs import submit as submit
     from pollinator_magic.project import Project as Project
+    from pollinator_magic.sessions import connect as connect
 
 __version__ = "0.1.0"
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pollinator_magic
 from pollinator_magic.colonies.models import ExecutorState
-from pollinator_magic.sessions import LOCAL, connect, connect_for, use_environment_file
 from pollinator_magic.errors import NotFound, PollinatorError, ProjectError
 from pollinator_magic.jobs import Job, prepare, preview
 from pollinator_magic.jobs.results import human_size
 from pollinator_magic.options import run_options
 from pollinator_magic.running import Run, apply, follow_to_end
 from pollinator_magic.screen import describe_state, human_duration, printable
+from pollinator_magic.sessions import LOCAL, connect, connect_for, use_environment_file
 from pollinator_magic.settings import is_configured
 
 if TYPE_CHECKING:

@@ -96,8 +96,8 @@ class PollinateMagics(Magics):
     @staticmethod
     def _project(directory: Path, executors: tuple[str, ...]) -> Project:
         """Open the project of the notebook's directory, or make it there, to be run by these executors."""
-        from pollinator_magic.sessions import LOCAL
         from pollinator_magic.project import Project
+        from pollinator_magic.sessions import LOCAL
 
         project = Project.open_or_create(directory, executors or LOCAL)
         return project.with_options(executors=executors or None)

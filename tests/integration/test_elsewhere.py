@@ -19,11 +19,10 @@ from tests.s3_server import running_s3
 HERE = Path(__file__).parent
 SELECTED = (
     "test_the_sample_of_a_new or test_results_keep or test_a_failed_job or test_two_jobs_at_once or shared_results "
-    "or two_clients or test_a_wrong_setting or names_results_outside or test_two_kernels "
-    "or test_new_then_run or an_executor_serves or followed_from_waiting "
-    "or where_both_changed or travels or missing_bucket"
+    "or two_clients or executor_that_does_not_exist or goes_down_in_the_middle or test_new_then_run "
+    "or an_executor_serves or followed_from_waiting or where_both_changed or test_a_missing_bucket"
 )
-"""Some of each kind: there and back, wrong settings, others' results, two kernels, the command line, files alone."""
+"""Some of each kind: there and back, others' changes, what goes wrong, the command line, files alone."""
 
 pytestmark = pytest.mark.skipif(ELSEWHERE, reason="the suite is there already")
 
@@ -49,10 +48,10 @@ def test_the_suite_runs_in_any_colony_with_the_owners_key_and_leaves_nobody_behi
         suite = run_suite(there, SELECTED, tmp_path / "suite", COLONIES_COLONY_PRVKEY=colony.owner_key.reveal())
 
         assert suite.returncode == 0, suite.stdout + suite.stderr
-        assert int(re.search(r"(\d+) passed", suite.stdout)[1]) >= 25
+        assert int(re.search(r"(\d+) passed", suite.stdout)[1]) >= 15
         assert s3.objects("outside")
         with Colonies(colony.server, colony.colony, colony.user_key) as client:
-            assert len(client.processes(ProcessState.SUCCESS)) >= 20
+            assert len(client.processes(ProcessState.SUCCESS)) >= 8
             assert client.processes(ProcessState.WAITING) + client.processes(ProcessState.RUNNING) == []
             assert [user.name for user in client.users()] == ["alice"]
             assert [one.executorname for one in client.executors() if one.status is ExecutorState.APPROVED] == []

@@ -496,7 +496,7 @@ def test_two_kernels_in_one_project_each_run_their_own_cells_and_lose_nothing(se
     (project.result / "notes.txt").write_text("by hand")
     kernels = {
         name: subprocess.Popen(
-            [sys.executable, "-c", KERNEL, name, str(project.root)],
+            [sys.executable, "-X", "faulthandler", "-c", KERNEL, name, str(project.root)],
             env=environment(session.connection),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
