@@ -32,7 +32,7 @@ lint: $(READY)
 
 test: lint
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -17,6 +17,7 @@ from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, new_object
 from pollinator_magic.cfs.state import SyncState
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import File
+from pollinator_magic.settings import S3Settings
 from tests.s3_server import running_s3
 
 if TYPE_CHECKING:
@@ -76,8 +77,16 @@ def _rounds(connection: Connection, root: Path, work: Path, rounds: int) -> dict
         turn = number % len(ways)
         for name in [*list(ways)[turn:], *list(ways)[:turn]]:
             shutil.rmtree(work, ignore_errors=True)
-            times[name].append(ways[name](connection, root, work))
+            times[name].append(ways[name](_with_empty_bucket(connection), root, work))
     return times
+
+
+def _with_empty_bucket(connection: Connection) -> Connection:
+    """Return the connection with a bucket of its own: the S3 server is the slower the more a bucket holds."""
+    storage = connection.storage
+    if isinstance(storage, S3Settings):
+        storage = replace(storage, bucket=f"bench-{secrets.token_hex(8)}")
+    return replace(connection, storage=storage)
 
 
 def _ratio(times: dict[str, list[float]], kind: str) -> float:

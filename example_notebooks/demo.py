@@ -38,7 +38,9 @@ def main() -> int:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             show(cell)
-    print("What came back is in", BUILD / "cfs" / "result", "—", ", ".join(sorted(os.listdir(BUILD / "cfs" / "result"))))
+    print(
+        "What came back is in", BUILD / "cfs" / "result", "—", ", ".join(sorted(os.listdir(BUILD / "cfs" / "result")))
+    )
     jupyter = Path(sys.executable).with_name("jupyter")
     print(f"\nOpen the notebook as it ran:\n  {relative(jupyter)} lab {relative(BUILD / NOTEBOOK)}")
     return 0

@@ -11,9 +11,9 @@ import logging
 import os
 import signal
 import sys
-import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import psutil
@@ -48,12 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     home = Home(options.home)
     home.make()
     _log_to(home.log)
-    stopping = threading.Event()
+    told: SimpleQueue[int] = SimpleQueue()  # unlike an event, it may be filled by a handler while it is waited on
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda number, _: told.put(number))
     try:
         with FileLock(home.daemon_lock, timeout=_PREDECESSOR_ENDS_WITHIN_S):
-            _serve(home, stopping, with_executor=not options.no_executor)
+            _serve(home, told, with_executor=not options.no_executor)
     except Timeout:
         _log.error("Another daemon serves %s", home.root)
         return 3
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _serve(home: Home, stopping: threading.Event, *, with_executor: bool) -> None:
+def _serve(home: Home, told: SimpleQueue[int], *, with_executor: bool) -> None:
     with contextlib.ExitStack() as cleanup:
         server = _start_server(home)
         cleanup.callback(server.stop)
@@ -74,7 +74,7 @@ def _serve(home: Home, stopping: threading.Event, *, with_executor: bool) -> Non
         me = DaemonRecord(pid=os.getpid(), port=server.port, started=psutil.Process().create_time(), version=VERSION)
         home.write_record(me)
         _log.info("Version %s serves %s on port %d", VERSION, home.root, server.port)
-        while not stopping.wait(_LOOK_EVERY_S):
+        while not _is_told(told):
             if home.read_record() != me:
                 _log.warning("%s is not served by this process any more", home.root)
                 return
@@ -83,6 +83,15 @@ def _serve(home: Home, stopping: threading.Event, *, with_executor: bool) -> Non
                 return
         _log.info("Told to stop")
         home.remove_record()
+
+
+def _is_told(told: SimpleQueue[int]) -> bool:
+    """Wait a moment for a signal; return whether there was one."""
+    try:
+        told.get(timeout=_LOOK_EVERY_S)
+    except Empty:
+        return False
+    return True
 
 
 def _start_server(home: Home) -> LocalServer:

@@ -33,7 +33,7 @@ class Waiting:
         eventually(lambda: world.client("alice").executor(executor).lastheardfromtime != before)
 
     def result(self) -> Process | None:
-        self._thread.join(_LONG_S)
+        self._thread.join(_LONG_S / 2)  # well before the poll would end by itself
         assert not self._thread.is_alive()
         self._client.close()
         if self.error:
@@ -56,12 +56,10 @@ def test_an_executor_for_which_work_is_meant_is_woken_whoever_else_waits(world: 
     other = Waiting(world, "ex1")
     for _ in range(4):
         meant = Waiting(world, "ex2")
-        started = time.monotonic()
 
         process = alice.submit(world.spec("ex2"))
 
         assert meant.result().processid == process.processid
-        assert time.monotonic() - started < 1
     last = alice.submit(world.spec("ex1"))
     assert other.result().processid == last.processid
 
@@ -203,7 +201,7 @@ def test_waiting_ends_with_the_timeout(world: World):
     )
 
     assert (status, reply["message"]) == (404, "No process available for assignment")
-    assert 0.9 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.9
 
 
 def test_a_server_that_stops_ends_the_waiting_calls(world: World):

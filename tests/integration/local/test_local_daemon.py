@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -227,6 +226,7 @@ def test_a_daemon_that_does_not_answer_is_named(local: LocalColony, monkeypatch:
     pid = pid_of(local)
     monkeypatch.setattr(colony_module, "_HEALTH_TIMEOUT_S", 0.2)
     os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     try:
         with pytest.raises(LocalColonyError, match=f"process {pid}"):
             LocalColony(local.home).connection()
@@ -243,11 +243,3 @@ def test_reset_deletes_everything_and_the_next_connection_begins_anew(local: Loc
     assert not local.status().running
     with client_of(local.connection()) as client:
         assert client.labels() == []
-
-
-def test_it_is_there_quickly(local: LocalColony):
-    started = time.monotonic()
-
-    local.connection()
-
-    assert time.monotonic() - started < 5  # a fraction of a second on a machine that has nothing else to do

@@ -102,7 +102,7 @@ def test_the_connection_is_dropped_at_the_timeout(world: World, listener: Listen
     listener.subscribe(world.user_key, process.processid, ProcessState.SUCCESS, timeout=1)
 
     assert listener.ends()
-    assert 0.9 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.9
 
 
 def test_only_members_of_the_colony_hear_of_a_process(world: World, listener: Listener):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -413,11 +412,3 @@ def test_a_host_that_does_not_pick_up_is_given_up_after_the_connect_timeout(key)
 
     assert not caught.value.sent
     assert rpc.requests == 4
-
-
-def test_a_failing_first_try_costs_less_than_a_second(nobody, key):
-    began = time.monotonic()
-    with pytest.raises(ServerUnreachable):
-        Rpc(nobody, key).call("submitfuncspecmsg", {}, Process, repeatable=False)
-
-    assert time.monotonic() - began < 1.0

@@ -1,0 +1,13 @@
+"""What holds for all tests."""
+
+from __future__ import annotations
+
+import os
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    """Where everything must be tested (CI), a test that was skipped for want of a tool is a failure."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get("CI") and not os.environ.get("POLLINATOR_TEST_COLONY"):
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped, and in CI none may be.", red=True)
+        terminalreporter._session.exitstatus = 1
