@@ -382,7 +382,7 @@ def separate_worker(site, key):
 
 
 def read_until_told_to_stop(worker):
-    while "Told to stop: finishing 1 processes." not in (line := worker.stderr.readline()):
+    while "Told to stop: finishing" not in (line := worker.stderr.readline()):
         assert line
 
 
