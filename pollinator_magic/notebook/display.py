@@ -32,6 +32,8 @@ _COLOURS = {
     ProcessState.CANCELLED: "#6e7781",
 }
 
+_LEFT = 'style="text-align:left"'  # JupyterLab aligns to the right, which is for numbers
+
 
 class Card:
     """An output of a cell that can be replaced in place."""
@@ -147,6 +149,6 @@ class NotebookJobView:
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as plain HTML, everything escaped."""
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th {_LEFT}>{html.escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td {_LEFT}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table>{f'<thead><tr>{head}</tr></thead>' if any(header) else ''}<tbody>{body}</tbody></table>"

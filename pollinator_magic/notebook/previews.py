@@ -37,7 +37,7 @@ def show_results(results: Results) -> None:
         return
     found = list(results.values())
     rows = "".join(
-        f'<tr><td align="left">{html.escape(result.name)}</td><td align="right">{human_size(result.size)}</td></tr>'
+        f'<tr><td style="text-align:left">{html.escape(result.name)}</td><td>{human_size(result.size)}</td></tr>'
         for result in found
     )
     names = "\n".join(f"  {result.name}  {human_size(result.size)}" for result in found)
