@@ -6,10 +6,12 @@ websockets gives none; whoever waits polls as well. Hence nothing here ever rais
 
 from __future__ import annotations
 
+import atexit
 import logging
 import ssl
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +83,7 @@ class ProcessWatch:
 
     def start(self) -> None:
         """Begin to listen; returns at once."""
+        _listening.add(self)
         self._thread.start()
 
     def wait(self, timeout_s: float) -> bool:
@@ -92,13 +95,16 @@ class ProcessWatch:
 
     def close(self) -> None:
         """Stop listening and wake up who waits."""
+        self._end(_CLOSE_PATIENCE_S)
+
+    def _end(self, patience_s: float) -> None:
         self._closed.set()
         self._arrived.set()
         socket = self._socket
         if socket is not None:
             socket.abort()  # wakes the thread up, which then closes the connection
         if self._thread.is_alive():
-            self._thread.join(_CLOSE_PATIENCE_S)
+            self._thread.join(patience_s)
 
     def __enter__(self) -> Self:
         self.start()
@@ -162,6 +168,16 @@ class ProcessWatch:
             **direct,
         )
         return socket
+
+
+_listening: weakref.WeakSet[ProcessWatch] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Let no thread run into the end of the interpreter, where it could crash it."""
+    for watch in list(_listening):
+        watch._end(_CONNECT_TIMEOUT_S + _CLOSE_PATIENCE_S)  # noqa: SLF001  of this very module
 
 
 def _tls_context(*, verify: bool) -> ssl.SSLContext:
