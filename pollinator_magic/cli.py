@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,14 @@ from typing import TYPE_CHECKING
 from pollinator_magic import commands
 from pollinator_magic.commands import Context
 from pollinator_magic.errors import Interrupted, JobError, PollinatorError, UsageError, did_you_mean
-from pollinator_magic.options import Parser, add_run_options
+from pollinator_magic.options import Parser, add_project_options, add_run_options, positive
 from pollinator_magic.screen import TerminalScreen
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from pollinator_magic.jobs import Job
-
-    Action = Callable[[argparse.Namespace, Context], Job | None]
+    Action = Callable[[argparse.Namespace, Context], None]
     Configure = Callable[[argparse.ArgumentParser], None]
 
 
@@ -48,7 +47,7 @@ def _executors(parser: argparse.ArgumentParser) -> None:
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="those of the whole colony, not only of this project")
-    parser.add_argument("--count", type=int, default=20, metavar="N", help="how many at the most")
+    parser.add_argument("--count", type=positive, default=20, metavar="N", help="how many at the most")
 
 
 def _id(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +56,7 @@ def _id(parser: argparse.ArgumentParser) -> None:
 
 def _logs(parser: argparse.ArgumentParser) -> None:
     _id(parser)
-    parser.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
+    parser.add_argument("--tail", type=positive, metavar="N", help="only the last N lines")
 
 
 def _pull(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +68,7 @@ def _pull(parser: argparse.ArgumentParser) -> None:
 def _local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("start", "stop", "status", "reset", "logs"))
     parser.add_argument("--yes", action="store_true", help="really reset")
-    parser.add_argument("--lines", type=int, default=50, metavar="N", help="how many lines of logs")
+    parser.add_argument("--lines", type=positive, default=50, metavar="N", help="how many lines of logs")
 
 
 def _executor(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +81,7 @@ def _executor(parser: argparse.ArgumentParser) -> None:
 SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
     "new": (commands.new, _new),
     "run": (commands.run, _run),
-    "funcspec": (commands.funcspec, add_run_options),
+    "funcspec": (commands.funcspec, add_project_options),
     "version": (commands.version, _nothing),
     "connect": (commands.connect_file, _file),
     "status": (commands.status, _nothing),
@@ -97,11 +96,11 @@ SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
 }
 
 
-def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate") -> Job | None:
+def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate") -> None:
     """Carry out one subcommand; raise PollinatorError (UsageError for words that cannot be meant)."""
     if not words or words[0] in {"-h", "--help", "help"}:
         context.screen.show(overview(prog))
-        return None
+        return
     name, *rest = words
     if name not in SUBCOMMANDS:
         raise UsageError(
@@ -113,8 +112,8 @@ def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate")
     configure(parser)
     if "-h" in rest or "--help" in rest:
         context.screen.show(parser.format_help())
-        return None
-    return action(parser.parse_intermixed_args(rest), context)
+        return
+    action(parser.parse_intermixed_args(rest), context)
 
 
 def overview(prog: str) -> str:
@@ -124,7 +123,7 @@ def overview(prog: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, 1 for a failed job, 2 for an error, 130 when interrupted."""
+    """Run the command line; return 0, 1 for a failed job, 2 for an error, 130 when interrupted, 141 when unread."""
     screen = TerminalScreen()
     words = sys.argv[1:] if argv is None else list(argv)
     try:
@@ -140,4 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PollinatorError as error:
         screen.say(str(error))
         return 2
+    except BrokenPipeError:
+        # Whoever read the output (`… | head`) has enough; Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0

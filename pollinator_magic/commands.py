@@ -12,16 +12,17 @@ import pollinator_magic
 from pollinator_magic.colonies.models import ExecutorState
 from pollinator_magic.errors import NotFound, PollinatorError, ProjectError
 from pollinator_magic.jobs import Job, prepare, preview
+from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.results import human_size
-from pollinator_magic.options import run_options
+from pollinator_magic.options import project_options, run_options
 from pollinator_magic.running import Run, apply, follow_to_end
-from pollinator_magic.screen import describe_state, human_duration, printable
+from pollinator_magic.screen import describe_state, human_duration
 from pollinator_magic.sessions import LOCAL, connect, connect_for, use_environment_file
 from pollinator_magic.settings import is_configured
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pollinator_magic.cfs.plan import Plan
     from pollinator_magic.colonies.models import Executor, FunctionSpec, Process
@@ -39,6 +40,8 @@ class Context:
     screen: Screen
     directory: Path
     """The project's directory: the notebook's, or the current one."""
+    remember: Callable[[Job, str | None], None] = lambda _job, _name: None
+    """Told of the job that a subcommand is about, and of the variable that shall have it, before it can fail."""
 
     def session(self, executors: Sequence[str] = ()) -> Session:
         """Return the session of the colony of these executors; say so if the embedded one has to be started."""
@@ -96,27 +99,27 @@ def new(args: argparse.Namespace, context: Context) -> None:
     )
 
 
-def run(args: argparse.Namespace, context: Context) -> Job | None:
+def run(args: argparse.Namespace, context: Context) -> None:
     """Submit the project as it is; with --follow, show its log and bring back its results."""
     options = replace(run_options(args), detach=args.detach or not args.follow)
-    return run_project(context, context.project(), options)
+    run_project(context, apply(context.project(), options), options)
 
 
-def run_project(context: Context, project: Project, options: RunOptions) -> Job | None:
-    """Submit a project with these options, or only show what would be sent."""
-    project = apply(project, options)
+def run_project(context: Context, project: Project, options: RunOptions, cell: str | None = None) -> None:
+    """Submit a project, with this cell as its source if one is given, or only show what would be sent."""
     session = context.session(project.executors)
     for warning in project.warnings:
         context.screen.say(warning)
     if options.dry_run:
-        show_preview(context.screen, preview(session, project, announce=context.screen.say))
-        return None
-    return Run(session, project, options, context.screen).start()
+        show_preview(context.screen, preview(session, project, source=cell, announce=context.screen.say))
+        return
+    run = Run(session, project, options, context.screen)
+    run.start(cell, submitted=lambda job: context.remember(job, options.name))
 
 
 def funcspec(args: argparse.Namespace, context: Context) -> None:
     """Synchronise, make a snapshot, and print the function specification that `run` would submit."""
-    project = apply(context.project(), run_options(args))
+    project = apply(context.project(), project_options(args))
     session = context.session(project.executors)
     with context.screen.transfer() as progress:
         spec = prepare(session, project, progress=progress, announce=context.screen.say)
@@ -220,16 +223,17 @@ def _job_row(process: Process) -> list[str]:
     ]
 
 
-def attach(args: argparse.Namespace, context: Context) -> Job:
+def attach(args: argparse.Namespace, context: Context) -> None:
     """Show a job's log from its beginning, follow it to its end and bring back its results."""
     job = context.job(args.id)
-    return follow_to_end(job, context.screen.job(job), context.screen)
+    context.remember(job, None)
+    follow_to_end(job, context.screen.job(job), context.screen)
 
 
 def logs(args: argparse.Namespace, context: Context) -> None:
     """Print the log of a job as far as it is there."""
     log = context.job(args.id).log
-    context.screen.show(printable(log.tail(args.tail) if args.tail else str(log)))
+    context.screen.show(printable(log.tail(args.tail) if args.tail else str(log)).removesuffix("\n"))
 
 
 def cancel(args: argparse.Namespace, context: Context) -> None:
@@ -243,16 +247,16 @@ def cancel(args: argparse.Namespace, context: Context) -> None:
     )
 
 
-def pull(args: argparse.Namespace, context: Context) -> Job:
+def pull(args: argparse.Namespace, context: Context) -> None:
     """Bring back the results of a job, into cfs/result or the directory that is named."""
     job = context.job(args.id)
+    context.remember(job, None)
     to = Path(args.to).expanduser() if args.to else None
     with context.screen.transfer() as progress:
         results = job.fetch_results(tuple(args.patterns or ["*"]), to=to, progress=progress)
     if to is None:
         job.show_results()
     context.screen.show(f"{results!r}\nin {to or (job.project.result if job.project else results.root)}")
-    return job
 
 
 # --- the embedded colony and executors ------------------------------------------------------------------------------

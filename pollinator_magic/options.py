@@ -6,9 +6,10 @@ Splitting follows POSIX shell quoting. Unknown options are errors that name the 
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pollinator_magic.errors import UsageError, did_you_mean
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _ENV = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _UNRECOGNISED = re.compile(r"unrecognized arguments: (\S+)")
+_INVALID_CHOICE = re.compile(r"argument (\S+): invalid choice: '([^']*)'")
+_COMMA = re.compile(r",(?!\s*[<>=!~])(?![^\[]*\])")
+"""A comma between two packages, not within `numpy>=1.26,<3` or `dask[array,dataframe]`."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,13 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError; an unknown option is answered with the nearest known one."""
+        """Raise UsageError; an unknown option or choice is answered with the nearest known one."""
         hint = ""
         if unknown := _UNRECOGNISED.match(message):
             known = [option for action in self._actions for option in action.option_strings]
             hint = did_you_mean(unknown[1].split("=")[0], known)
+        elif wrong := _INVALID_CHOICE.match(message):
+            hint = did_you_mean(wrong[2], [choice for action in self._actions for choice in action.choices or ()])
         ask = f"{self.prog}?" if self.prog.endswith("%pollinate") else f"{self.prog} --help"
         raise UsageError(f"{self.prog}: {message}.{hint} `{ask}` shows all options.")
 
@@ -70,8 +76,8 @@ def split(line: str) -> list[str]:
         raise UsageError(f"The option line cannot be read: {str(error).lower()}.") from None
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that a cell, a line and the command line share."""
+def add_project_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that go before what project.yaml says."""
     conditions = parser.add_argument_group("conditions")
     conditions.add_argument("executors", nargs="*", metavar="EXECUTOR", help="which executors may run it: any of these")
     conditions.add_argument("--nodes", metavar="N", help="number of nodes")
@@ -89,6 +95,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     environment.add_argument("--source", metavar="FILE", help="the file in cfs/src that is run")
     environment.add_argument("--pip", dest="packages", metavar="A,B", action="append", help="packages to install first")
     environment.add_argument("--env", metavar="K=V", action="append", help="environment variable of the job")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that a cell, a line and the command line share."""
+    add_project_options(parser)
     behaviour = parser.add_argument_group("behaviour")
     behaviour.add_argument(
         "--get", dest="patterns", metavar="PATTERN", action="append", help="results to fetch and show"
@@ -103,10 +114,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     behaviour.add_argument("--verbose", action="store_true", help="say more of what is done")
 
 
-def run_options(parsed: argparse.Namespace) -> RunOptions:
-    """Make RunOptions of what a parser with `add_run_options` has read."""
-    if parsed.name is not None and not parsed.name.isidentifier():
-        raise UsageError(f"--as {parsed.name!r} is not the name of a Python variable.")
+def project_options(parsed: argparse.Namespace) -> RunOptions:
+    """Make RunOptions of what a parser with `add_project_options` has read."""
     return RunOptions(
         executors=tuple(_comma_separated(parsed.executors)),
         nodes=parsed.nodes,
@@ -119,8 +128,17 @@ def run_options(parsed: argparse.Namespace) -> RunOptions:
         command=parsed.command,
         init=parsed.init,
         source=parsed.source,
-        packages=tuple(_comma_separated(parsed.packages or ())),
+        packages=tuple(part for text in parsed.packages or () for part in _COMMA.split(text) if part),
         env=tuple(_assignment(text) for text in parsed.env or ()),
+    )
+
+
+def run_options(parsed: argparse.Namespace) -> RunOptions:
+    """Make RunOptions of what a parser with `add_run_options` has read."""
+    if parsed.name is not None and (not parsed.name.isidentifier() or keyword.iskeyword(parsed.name)):
+        raise UsageError(f"--as {parsed.name!r} is not the name of a Python variable.")
+    return replace(
+        project_options(parsed),
         patterns=tuple(_comma_separated(parsed.patterns or ())) or ("*",),
         name=parsed.name,
         detach=parsed.detach,
@@ -131,16 +149,27 @@ def run_options(parsed: argparse.Namespace) -> RunOptions:
     )
 
 
-def parse_run_line(prog: str, line: str, description: str = "") -> RunOptions:
+def parse_run_line(prog: str, line: str) -> RunOptions:
     """Read the option line of a magic; raise UsageError for what cannot be meant."""
-    return run_options(run_parser(prog, description).parse_intermixed_args(split(line)))
+    return run_options(_run_parser(prog).parse_intermixed_args(split(line)))
 
 
-def run_parser(prog: str, description: str = "") -> Parser:
-    """Return the parser of a magic's option line."""
-    parser = Parser(prog=prog, description=description, add_help=False)
+def run_help() -> str:
+    """Return what each option of a cell means."""
+    return _run_parser("%%pollinate").format_help().rstrip()
+
+
+def _run_parser(prog: str) -> Parser:
+    parser = Parser(prog=prog, add_help=False)
     add_run_options(parser)
     return parser
+
+
+def positive(text: str) -> int:
+    """Read a positive whole number, as the `type` of an argument."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
 
 
 def _comma_separated(texts: Iterable[str]) -> list[str]:

@@ -54,8 +54,13 @@ class Run:
 
         `submitted` is told the job as soon as there is one, so that it can be found even if following fails.
         """
-        with self.screen.transfer() as progress, _narrated(self.screen, wanted=self.options.verbose):
-            job = submit(self.session, self.project, source=source, progress=progress, announce=self.screen.say)
+        try:
+            with self.screen.transfer() as progress, _narrated(self.screen, wanted=self.options.verbose):
+                job = submit(self.session, self.project, source=source, progress=progress, announce=self.screen.say)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "Interrupted while the job was being sent. `%pollinator jobs` shows whether it was submitted."
+            ) from None
         submitted(job)
         view = self.screen.job(job, quiet=self.options.quiet)
         if self.options.detach:
@@ -105,7 +110,12 @@ def follow_to_end(
             view.handle(event)
     except KeyboardInterrupt:
         raise Interrupted(_interrupted(job, cancel=cancel_on_interrupt)) from None
-    _fetch(job, view, screen, patterns)
+    try:
+        _fetch(job, view, screen, patterns)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted: process {job.short_id} has ended. Bring its results with `%pollinator pull {job.short_id}`."
+        ) from None
     job.raise_unless_successful()
     return job
 

@@ -5,14 +5,15 @@ The notebook has its own (`notebook.display`). What is shown never decides what 
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from pollinator_magic.cfs.progress import Direction
+from pollinator_magic.colonies.envelope import printable as one_line
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, LogText, StateChanged
+from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.results import human_size
 
 if TYPE_CHECKING:
@@ -27,20 +28,7 @@ if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.jobs import Event, Job, Results
 
-# Everything that a log could forge the screen with, but for colours, tabs, line ends and carriage returns.
-_CONTROL = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system commands (titles, links)
-    r"|\x1b\[[0-?]*[ -/]*[@-ln-~]"  # control sequences but those ending in m
-    r"|\x1b[^\[\]]"
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]"
-)
-
 _VERBS = {Direction.UP: "uploading", Direction.DOWN: "downloading"}
-
-
-def printable(text: str) -> str:
-    """Return log text without the control characters that could forge or wreck what is shown; colours stay."""
-    return _CONTROL.sub("", text)
 
 
 def write_log(text: str) -> None:
@@ -91,7 +79,7 @@ class Screen(Protocol):
 
 def describe_state(process: Process) -> str:
     """Say the state of a process and for how long, e.g. "success after 1.2 s"."""
-    state = process.status.name.lower()
+    state = str(process.status)
     took = _seconds(process.started_at, process.ended_at)
     return f"{state} after {took}" if process.status.closed and took else state
 
@@ -121,8 +109,8 @@ def human_duration(seconds: float) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as aligned text; a header of empty words is left out."""
-    lines_of_cells = [header, *rows] if any(header) else rows
+    """Return a table as aligned text, without control characters; a header of empty words is left out."""
+    lines_of_cells = [[one_line(cell) for cell in row] for row in ([header, *rows] if any(header) else rows)]
     widths = [max(len(row[column]) for row in lines_of_cells) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in lines_of_cells]
     return "\n".join(line.rstrip() for line in lines)
@@ -132,12 +120,12 @@ class TerminalScreen:
     """The command line: what was asked for goes to standard output, everything about it to standard error."""
 
     def say(self, text: str) -> None:
-        """Write one line to standard error."""
-        print(text, file=sys.stderr, flush=True)
+        """Write one line to standard error; subcommands that it names are called as the command line calls them."""
+        print(printable(text).replace("%pollinator ", "pollinate "), file=sys.stderr, flush=True)
 
     def show(self, text: str) -> None:
         """Write to standard output."""
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write an aligned table to standard output."""

@@ -6,6 +6,7 @@ shows in an error.
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pollinator_magic.settings import S3Settings
 
 _CHUNK = 1024 * 1024
+_SMALL = 256 * 1024
 _PART = 16 * _CHUNK
 _PARTS_AT_ONCE = 4
 _ATTEMPTS = 3
@@ -114,7 +116,7 @@ class S3Objects:
         core = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         settings = self.settings
         host = settings.endpoint.rpartition(":")[0] or settings.endpoint
-        return boto3.session.Session(botocore_session=core).client(
+        client = boto3.session.Session(botocore_session=core).client(
             "s3",
             endpoint_url=f"{'https' if settings.tls else 'http'}://{settings.endpoint}",
             aws_access_key_id=settings.access_key,
@@ -135,12 +137,15 @@ class S3Objects:
                 response_checksum_validation="when_required",
             ),
         )
+        client.meta.events.register_last("before-call.s3", _send_small_at_once)
+        return client
 
     def _put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
         with file.open("rb") as content, self._errors(name):
             size = file.stat().st_size
             if size <= _PART:
-                self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
+                body = content.read(size) if size <= _SMALL else content
+                self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=body)
                 advance(size)
             else:
                 from boto3.s3.transfer import TransferConfig
@@ -236,6 +241,12 @@ class S3Objects:
             f"The object store at {endpoint} cannot be reached ({type(error).__name__}). "
             "Check AWS_S3_ENDPOINT and AWS_S3_TLS, and that it is running."
         )
+
+
+def _send_small_at_once(params: Any, **_: Any) -> None:
+    """Let boto3 not ask first whether it may send what is in memory: that would be a second round trip a file."""
+    if isinstance(params.get("body"), io.BytesIO):
+        params["headers"].pop("Expect", None)
 
 
 class _BucketMissing(StorageError):

@@ -79,6 +79,9 @@ class ProcessState(IntEnum):
     def _missing_(cls, _value: object) -> ProcessState:
         return cls.UNKNOWN
 
+    def __str__(self) -> str:
+        return self.name.lower()
+
     @property
     def closed(self) -> bool:
         """Whether the process will not change any more."""

@@ -106,8 +106,12 @@ def _wrong_command(spec: FunctionSpec) -> Iterator[str]:
     arguments = words.get("args") or []
     if not isinstance(arguments, list) or any(not isinstance(word, str | int | float) for word in arguments):
         yield f"args must be a list of texts, not {arguments!r}"
-    if any("\0" in str(text) for text in (words, spec.env)):
+    variables = spec.env or {}
+    texts = [*words.values(), *(arguments if isinstance(arguments, list) else ()), *variables, *variables.values()]
+    if any(isinstance(text, str) and "\0" in text for text in texts):
         yield "a command or variable contains a NUL character"
+    if any(not name or "=" in name for name in variables):
+        yield "a variable has a name that is empty or contains ="
 
 
 def _wrong_files(spec: FunctionSpec) -> Iterator[str]:

@@ -147,7 +147,7 @@ def wait_until_closed(client: Colonies, process: Process, *, hints: Hints, timeo
     while not process.status.closed:
         left_s = None if deadline is None else deadline - time.monotonic()
         if left_s is not None and left_s <= 0:
-            raise TimeoutError(f"Process {process.processid[:12]} is still {process.status.name.lower()}.")
+            raise TimeoutError(f"Process {process.processid[:12]} is still {process.status}.")
         hints.wait(min(pace.next_s(), left_s) if left_s is not None else pace.next_s())
         try:
             process = client.process(process.processid)

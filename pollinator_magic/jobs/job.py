@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.errors import ConfigurationError, JobCancelled, JobFailed, PollinatorError
+from pollinator_magic.errors import (
+    ConfigurationError,
+    InvalidReply,
+    JobCancelled,
+    JobFailed,
+    PollinatorError,
+    ProjectError,
+)
 from pollinator_magic.jobs import results as results_module
 from pollinator_magic.jobs.events import LogText, StateChanged
 from pollinator_magic.jobs.follow import follow, wait_until_closed
-from pollinator_magic.jobs.log import JobLog, LogCursor, LogFile
+from pollinator_magic.jobs.log import JobLog, LogCursor, LogFile, printable
 from pollinator_magic.jobs.results import Results
 
 if TYPE_CHECKING:
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 
 TAIL_LINES = 20
 LINES_IN_MESSAGE = 5
+_ID = re.compile(r"[0-9A-Za-z]+")
 
 
 class Job:
@@ -40,7 +49,9 @@ class Job:
         self.session = session
         self.process = process
         self.project = project
-        self._log = JobLog(session.client, process.processid)
+        self.id = _checked_id(process)
+        """The process id, 64 hex characters."""
+        self._log = JobLog(session.client, self.id)
         self._fetched: Path | None = None
 
     @classmethod
@@ -48,11 +59,6 @@ class Job:
         """Take up a job again by its process id or an unambiguous beginning of it."""
         process = session.find_process(id_or_prefix)
         return cls(session, process, project if project is not None and _belongs(process, project) else None)
-
-    @property
-    def id(self) -> str:
-        """The process id, 64 hex characters."""
-        return self.process.processid
 
     @property
     def short_id(self) -> str:
@@ -162,7 +168,7 @@ class Job:
         if kept:
             lines.append(f"It left {kept.count}, which were fetched.")
         lines.append(f"`%pollinator logs {self.short_id}` shows the whole log.")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -186,17 +192,25 @@ class Job:
         """
         target = to or self._own_directory()
         label = self.result_label
+        brought = []
         if label is not None:
-            self.session.filesystem.pull(label, target, patterns=tuple(patterns), progress=progress)
+            brought = self.session.filesystem.pull(label, target, patterns=tuple(patterns), progress=progress)
         if to is None:
             self._fetched = target
-        return Results(target)
+        return Results(target, brought)
 
     def show_results(self) -> None:
-        """Make `cfs/result` of the project show this job's results."""
+        """Make `cfs/result` of the project show this job's results; raise ProjectError if it cannot be written."""
         if self.project is not None:
-            with self.project.lock():
-                results_module.show(self.results, self.project.result, self.project.state)
+            results = self.results
+            try:
+                with self.project.lock():
+                    results_module.show(results, self.project.result, self.project.state)
+            except OSError as error:
+                raise ProjectError(
+                    f"The results of process {self.short_id} are in {str(results.root)!r}, "
+                    f"but could not be copied to {str(self.project.result)!r}: {error.strerror}."
+                ) from None
 
     def _own_directory(self) -> Path:
         if self.project is None:
@@ -207,7 +221,14 @@ class Job:
 
     def __repr__(self) -> str:
         names = ", ".join(self.executor_names) or "any executor"
-        return f"<Job {self.short_id} on {names}: {self.process.status.name.lower()}>"
+        return f"<Job {self.short_id} on {names}: {self.process.status}>"
+
+
+def _checked_id(process: Process) -> str:
+    """Return the id of a process; it comes from the server, and files are named by it."""
+    if not _ID.fullmatch(process.processid):
+        raise InvalidReply(f"The Colonies server names a process {process.processid[:64]!a}, which cannot be its id.")
+    return process.processid
 
 
 def _belongs(process: Process, project: Project) -> bool:

@@ -1,4 +1,4 @@
-"""The log of a process: reading it page by page without a gap or a repeat, and keeping it in a file.
+"""The log of a process: reading it page by page without a gap or a repeat, its lines, and keeping it in a file.
 
 The server gives entries *strictly newer* than a timestamp, so entries that share the timestamp at a page's end would be
 lost (protocol section 7.5). The cursor therefore steps back by one nanosecond and skips what it has already seen there.
@@ -6,8 +6,11 @@ lost (protocol section 7.5). The cursor therefore steps back by one nanosecond a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pollinator_magic.errors import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,26 @@ if TYPE_CHECKING:
 
 PAGE = 500
 """The most entries that a server gives at once."""
+
+# Everything that a log could forge the screen with, but for colours, tabs, line ends and carriage returns. An escape
+# character stays only before the whole of a colour: neither what is taken out here nor a line end would keep a terminal
+# from putting the rest together.
+_CONTROL = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system commands (titles, links)
+    r"|\x1b(?!\[[0-9;:]*m)(?:\[[0-?]*[ -/]*[@-~]|[^\[\]])?"  # all others but colours, whole or not
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]"
+)
+
+
+def printable(text: str) -> str:
+    """Return log text without the control characters that could forge or wreck what is shown; colours stay."""
+    return _CONTROL.sub("", text)
+
+
+def terminal_lines(text: str) -> list[str]:
+    """Return the lines of a log as a terminal leaves them: of a progress bar, what was written last."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return [line.rstrip("\r").rpartition("\r")[2] for line in lines]
 
 
 @dataclass
@@ -56,11 +79,14 @@ def read_log(client: Colonies, process_id: str) -> Iterator[LogEntry]:
 
 
 class LogFile:
-    """Keeps the complete log of a process in a file, `cfs/log/<process id>.log`."""
+    """Keeps the complete log of a process in a file, `cfs/log/<process id>.log`; raises ProjectError if it cannot."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w", encoding="utf-8", newline="")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise ProjectError(f"Cannot write the log to {str(path)!r}: {error.strerror}.") from None
 
     def write(self, text: str) -> None:
         """Append `text` so that other programs see it at once."""
@@ -77,34 +103,24 @@ class LogFile:
 
 
 class JobLog:
-    """The whole log of a job: `str(log)`, iterable by line, `tail(n)`; re-read from the server until the job closed."""
+    """The whole log of a job, read from the server when it is asked for: `str(log)`, iterable by line, `tail(n)`."""
 
     def __init__(self, client: Colonies, process_id: str) -> None:
         self._client = client
         self._process_id = process_id
-        self._complete: str | None = None
-
-    def read(self, *, closed: bool) -> str:
-        """Return the log as far as it is there; what is complete is kept and not asked for again."""
-        if self._complete is not None:
-            return self._complete
-        text = "".join(entry.message for entry in read_log(self._client, self._process_id))
-        if closed:
-            self._complete = text
-        return text
 
     def __str__(self) -> str:
-        return self.read(closed=False)
+        return "".join(entry.message for entry in read_log(self._client, self._process_id))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(str(self).splitlines())
+        return iter(terminal_lines(str(self)))
 
     def __len__(self) -> int:
-        return len(str(self).splitlines())
+        return len(terminal_lines(str(self)))
 
     def tail(self, lines: int = 20) -> str:
         """Return the last `lines` lines."""
-        return "\n".join(str(self).splitlines()[-lines:])
+        return "\n".join(terminal_lines(str(self))[-lines:])
 
     def __repr__(self) -> str:
         return f"<log of process {self._process_id[:12]}>"

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from pollinator_magic.cfs.ignore import PART_PREFIX
+from pollinator_magic.cfs.transfer import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,13 +93,18 @@ class Result:
 
 
 class Results(Mapping[str, Result]):
-    """The files of a result directory by name (`sub/dir/name` for deeper ones), in order of their names."""
+    """The files of a result directory by name (`sub/dir/name` for deeper ones), in order of their names.
 
-    def __init__(self, root: Path) -> None:
+    `files`, if given, are all that count: the directory may hold others.
+    """
+
+    def __init__(self, root: Path, files: Collection[Path] | None = None) -> None:
         self.root = root
+        self._files = files
 
     def _names(self) -> list[str]:
-        found = (path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink())
+        candidates = self.root.rglob("*") if self._files is None else self._files
+        found = (path for path in candidates if path.is_file() and not path.is_symlink())
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def __getitem__(self, name: str) -> Result:
@@ -108,6 +117,17 @@ class Results(Mapping[str, Result]):
 
     def __len__(self) -> int:
         return len(self._names())
+
+    def values(self) -> ValuesView[Result]:
+        """Return the files. Found in one walk: looked up one by one, each would take a walk of its own."""
+        return self._found().values()
+
+    def items(self) -> ItemsView[str, Result]:
+        """Return names and files, found in one walk."""
+        return self._found().items()
+
+    def _found(self) -> dict[str, Result]:
+        return {name: Result(name, self.root / name) for name in self._names()}
 
     def __repr__(self) -> str:
         return "\n".join([self.count, *(f"  {result.name}  {human_size(result.size)}" for result in self.values())])
@@ -138,7 +158,8 @@ def show(results: Results, directory: Path, state: Path) -> None:
     """Make `directory` show these results in place of those of the job before.
 
     What was shown before and is unchanged goes (it stays in its own job's directory); what the user changed or added
-    stays, under another name where a result needs its place.
+    stays, under another name where a result needs its place. Raises UnsafeName rather than write through a link that
+    leads out of `directory`, TransferError where a file or directory of the user's is in the way.
     """
     record = state / _RECORD
     shown = _read_record(record).files
@@ -148,15 +169,18 @@ def show(results: Results, directory: Path, state: Path) -> None:
         if path.is_file() and _sha256(path) == checksum:
             path.unlink()
             _remove_empty_parents(path.parent, directory)
+    prepare(directory, list(results))
     now = {}
     for result in results.values():
         target = directory / result.name
         _step_aside(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
         checksum = _sha256(result.path)
-        partial = target.with_name(f".{target.name}.part")
-        shutil.copyfile(result.path, partial)
-        partial.replace(target)
+        partial = target.with_name(PART_PREFIX + secrets.token_hex(8))
+        try:
+            shutil.copyfile(result.path, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
         now[result.name] = checksum
     state.mkdir(parents=True, exist_ok=True)
     partial_record = record.with_suffix(".part")

@@ -117,8 +117,6 @@ def _make_worker(home: Home, port: int) -> Worker:
     from pollinator_magic.executors.process import ProcessEngine
     from pollinator_magic.executors.worker import Worker
 
-    home.objects.mkdir(exist_ok=True)
-    home.cfs.mkdir(exist_ok=True)
     connection = Connection(
         server=Server("127.0.0.1", port, tls=False),
         colony=COLONY,

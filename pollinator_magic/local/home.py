@@ -76,10 +76,12 @@ class Home:
         self._port = self.root / "port"
 
     def make(self) -> None:
-        """Make the directory, and the one for the keys, for this user only."""
+        """Make the directory for this user only; if others may enter it, what is in it is still closed to them."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.keys_directory.mkdir(exist_ok=True, mode=0o700)
+            for directory in (self.keys_directory, self.objects, self.cfs):
+                directory.mkdir(exist_ok=True, mode=0o700)
+            self.database.touch(mode=0o600)
         except OSError as error:
             raise LocalColonyError(
                 f"The embedded colony cannot use {str(self.root)!r}: {error.strerror}. "

@@ -15,6 +15,7 @@ from IPython.display import display
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.events import LogText, StateChanged
+from pollinator_magic.jobs.log import printable
 from pollinator_magic.notebook.previews import show_results
 from pollinator_magic.screen import describe_connection, describe_state, describe_transfer, text_table, write_log
 
@@ -44,7 +45,7 @@ class Card:
 
     def show(self, html_text: str, plain: str) -> None:
         """Show, or show instead of what was shown before."""
-        bundle = {"text/html": html_text, "text/plain": plain}
+        bundle = {"text/html": html_text, "text/plain": printable(plain)}
         if bundle == self._shown:
             return  # where nothing can be replaced (a terminal), it would stand there twice
         self._shown = bundle
@@ -63,11 +64,11 @@ class NotebookScreen:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(text, flush=True)  # noqa: T201  ordinary cell output is what is meant
+        print(printable(text), flush=True)  # noqa: T201  ordinary cell output is what is meant
 
     def show(self, text: str) -> None:
         """Print."""
-        print(text, flush=True)  # noqa: T201  ordinary cell output is what is meant
+        print(printable(text), flush=True)  # noqa: T201  ordinary cell output is what is meant
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table."""

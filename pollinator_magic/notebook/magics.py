@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import Unicode
+
+from pollinator_magic.errors import UsageError
+from pollinator_magic.options import parse_run_line, run_help, split
 
 if TYPE_CHECKING:
     from pollinator_magic.commands import Context
@@ -46,16 +50,9 @@ class PollinateMagics(Magics):
             %%pollinate local --dry-run           show what would be sent, send nothing
             %pollinate lumi-std --walltime 2h     the project in cfs/src as it is
 
-        Options: EXECUTOR … --nodes N --ppn N --cpu 2000m --mem 4Gi --gpu [NAME:]N --walltime 10m --image REF
-        --cmd CMD --init CMD --source FILE --pip A,B --env K=V --get PATTERN --as NAME --detach
-        --on-interrupt detach|cancel --dry-run --quiet --verbose
-
         What the program leaves in `result/` comes back: as previews below the cell, as files in `cfs/result`, and as
         `_.results["name"]`. `%pollinator help` lists everything else.
         """
-        from pollinator_magic.errors import UsageError
-        from pollinator_magic.options import parse_run_line
-
         prog = "%pollinate" if cell is None else "%%pollinate"
         options = parse_run_line(prog, line)
         if cell is not None and not cell.strip():
@@ -64,18 +61,34 @@ class PollinateMagics(Magics):
 
     @line_magic
     def pollinator(self, line: str) -> None:
-        """Everything but running cells: `%pollinator help` lists the subcommands."""
-        from pollinator_magic.cli import dispatch
-        from pollinator_magic.options import split
+        """Everything but running cells.
 
-        job = dispatch(split(line), self._context(), prog="%pollinator")
-        if job is not None:
-            self._remember(job, None)
+        Examples::
+
+            %pollinator status                    which colony is used, and what goes on there
+            %pollinator connect lumi.env          use the colony that this environment file names
+            %pollinator executors                 what can run cells
+            %pollinator jobs                      the jobs of this project
+            %pollinator attach 3fc0               follow a job (any start of its id), bring back its results
+            %pollinator logs 3fc0 --tail 20       the end of its log
+            %pollinator cancel 3fc0               end it
+            %pollinator pull 3fc0 --to out        only its results
+            %pollinator new -n lumi-std           make a project with a sample program
+            %pollinator run --follow              run the project as it is
+            %pollinator funcspec                  print what would be submitted for it
+            %pollinator local status              the embedded colony: start, stop, status, reset, logs
+            %pollinator executor start process --name mine   run jobs of the colony on this machine
+            %pollinator version
+
+        `%pollinator SUBCOMMAND --help` explains each, with its options.
+        """
+        from pollinator_magic.cli import dispatch
+
+        dispatch(split(line), self._context(), prog="%pollinator")
 
     def _run(self, options: RunOptions, cell: str | None) -> None:
-        from pollinator_magic.commands import show_preview
-        from pollinator_magic.jobs import preview
-        from pollinator_magic.running import Run, apply
+        from pollinator_magic.commands import run_project
+        from pollinator_magic.running import apply
 
         context = self._context()
         names = options.executors or ((self.executor,) if self.executor else ())
@@ -84,14 +97,7 @@ class PollinateMagics(Magics):
         project = apply(self._project(context.directory, names), options)
         if cell is not None and options.source is None:
             project = project.with_options(source=_source_name(options.command, project.environment.source))
-        session = context.session(project.executors)
-        for warning in project.warnings:
-            context.screen.say(warning)
-        if options.dry_run:
-            show_preview(context.screen, preview(session, project, source=cell, announce=context.screen.say))
-            return
-        run = Run(session, project, options, context.screen)
-        run.start(cell, submitted=lambda job: self._remember(job, options.name))
+        run_project(context, project, options, cell)
 
     @staticmethod
     def _project(directory: Path, executors: tuple[str, ...]) -> Project:
@@ -102,12 +108,11 @@ class PollinateMagics(Magics):
         project = Project.open_or_create(directory, executors or LOCAL)
         return project.with_options(executors=executors or None)
 
-    @staticmethod
-    def _context() -> Context:
+    def _context(self) -> Context:
         from pollinator_magic.commands import Context
         from pollinator_magic.notebook.display import NotebookScreen
 
-        return Context(NotebookScreen(), Path.cwd())
+        return Context(NotebookScreen(), Path.cwd(), self._remember)
 
     def _remember(self, job: Job, name: str | None) -> None:
         """Make the job `_`, as the value of the cell would be, without printing it, and the variable of --as."""
@@ -115,6 +120,10 @@ class PollinateMagics(Magics):
         shell.displayhook.update_user_ns(job)
         if name is not None:
             shell.push({name: job}, interactive=True)
+
+
+# What the parser knows of each option is said once, there.
+PollinateMagics.pollinate.__doc__ = f"{inspect.cleandoc(PollinateMagics.pollinate.__doc__ or '')}\n\n{run_help()}"
 
 
 def _source_name(command: str | None, of_project: str) -> str:

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
+from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.results import human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pollinator_magic.jobs import Result, Results
 
 MAX_PREVIEWS = 12
@@ -101,10 +104,20 @@ def _json(result: Result) -> dict[str, Any] | None:
     if result.size > MAX_TEXT:
         return _text(result)
     try:
-        text = json.dumps(result.json(), indent=2, ensure_ascii=False)
+        text = _first_lines(json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(result.json()))
     except (ValueError, RecursionError):
         return _text(result)
-    return _lines(result, text.splitlines())
+    # JSON can spell half a character, which no message to the notebook can hold.
+    return _lines(result, text.encode("utf-8", "replace").decode("utf-8").splitlines())
+
+
+def _first_lines(pieces: Iterator[str]) -> str:
+    """Join pieces until there are more lines than are shown: deep JSON grows a hundredfold when it is indented."""
+    text, ends = [], 0
+    while ends <= LINES and (piece := next(pieces, None)) is not None:
+        text.append(piece)
+        ends += piece.count("\n")
+    return "".join(text)
 
 
 def _text(result: Result) -> dict[str, Any] | None:
@@ -114,7 +127,7 @@ def _text(result: Result) -> dict[str, Any] | None:
 
 def _lines(result: Result, lines: list[str]) -> dict[str, Any]:
     more = "\n…" if len(lines) > LINES else ""
-    shown = "\n".join(line[:500] for line in lines[:LINES]) + more
+    shown = "\n".join(printable(line[:500]) for line in lines[:LINES]) + more
     block = f"<details open><summary>{html.escape(result.name)}</summary><pre>{html.escape(shown)}</pre></details>"
     return {"text/html": block, "text/plain": f"{result.name}\n{shown}"}
 
@@ -133,4 +146,5 @@ def _beginning(result: Result) -> str | None:
 
 
 def _clip(text: str) -> str:
+    text = printable(text)
     return text if len(text) <= CELL else text[: CELL - 1] + "…"

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import struct
 import termios
@@ -124,6 +125,10 @@ def test_a_failed_job_is_exit_code_1_with_its_log_and_its_results(pollinate, pro
         (["attach", "not-an-id"], "is not a process id"),
         (["attach", "0123456789abcdef"], "No recent process"),
         (["pull"], "required: ID"),
+        (["logs", "0123", "--tail", "0"], "'0' is not a positive whole number"),
+        (["jobs", "--count", "-1"], "'-1' is not a positive whole number"),
+        (["local", "stats"], "Did you mean 'status'?"),
+        (["funcspec", "--dry-run"], "unrecognized arguments: --dry-run"),
         (["connect", "no-such-file.env"], "no-such-file.env"),
     ],
     ids=" ".join,
@@ -227,13 +232,64 @@ def test_a_job_is_listed_shown_again_and_pulled_by_the_beginning_of_its_id(
 
     assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [job.short_id]
     assert job.short_id in everywhere.stdout
-    assert whole.stdout.endswith("line 1\nline 2\nline 3\n\n")
+    assert whole.stdout.endswith("line 1\nline 2\nline 3\n")
+    assert not whole.stdout.endswith("\n\n")
     assert tail.stdout == "line 2\nline 3\n"
     assert attached.returncode == 0
     assert attached.stdout.count("line 2\n") == 1
     assert (project.result / "x.csv").read_text() == "1"
     assert pulled.returncode == 0
     assert [file.name for file in (elsewhere.directory / "here").iterdir()] == ["x.csv"]
+
+
+def test_results_that_are_pulled_among_other_files_are_told_from_them(pollinate, project, session):
+    job = run(session, project, "open('result/x.csv', 'w').write('1')")
+
+    pulled = pollinate("pull", job.id, "--to", ".")
+
+    assert pulled.stdout == "1 result\n  x.csv  1 B\nin .\n"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_program_quietly(pollinate, session, project):
+    job = run(session, project, "for line in range(50_000): print(line)")
+    reading = pollinate.start("logs", job.id)
+    reading.stdout.close()
+
+    assert reading.wait(WAIT_S) == 141
+    assert reading.stderr.read() == ""
+
+
+def test_a_failed_job_cannot_forge_the_terminal_that_shows_why(pollinate, project):
+    program(project, "print('\\x1b]0;my title\\x07\\x1b[2Jlast words'); raise SystemExit(3)")
+
+    ran = pollinate("run", "--follow")
+
+    assert "last words" in ran.stderr
+    assert "\x1b" not in ran.stdout + ran.stderr
+
+
+def test_advice_on_the_command_line_is_in_its_own_words(pollinate, project):
+    program(project, "raise SystemExit(3)")
+
+    said = pollinate("run", "--follow").stderr
+
+    assert "`pollinate logs " in said
+    assert "%pollinator" not in said
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"), [("log", "Cannot write the log to"), ("result", "/result', but could not be copied to")]
+)
+def test_what_cannot_be_kept_in_the_project_is_named(pollinate, session, project, directory, said):
+    job = run(session, project, "open('result/x', 'w').write('1')")
+    shutil.rmtree(project.root / "cfs" / directory, ignore_errors=True)
+    (project.root / "cfs" / directory).write_text("not a directory")
+
+    ran = pollinate("attach", job.id)
+
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_pulling_a_job_of_another_directory_needs_a_place_to_put_it(elsewhere, session, project):

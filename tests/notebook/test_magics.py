@@ -131,6 +131,24 @@ def test_the_line_magic_runs_the_project_as_it_is(execute):
     assert "42" in printed(notebook.cells[3])
 
 
+def test_a_job_that_fails_while_it_is_followed_is_remembered_whoever_followed_it(execute):
+    notebook = execute(
+        LOAD,
+        "%%pollinate local --detach --as first\nraise SystemExit(3)",
+        "1",
+        "%pollinator attach {first.id}",
+        "_.id == first.id",
+        "%pollinator run --follow --as second",
+        "print(second.state, second is _)",
+        allow_errors=True,
+    )
+
+    assert error_of(notebook.cells[3]).ename == "JobFailed"
+    assert shown(notebook.cells[4]) == ["True"]
+    assert error_of(notebook.cells[5]).ename == "JobFailed"
+    assert printed(notebook.cells[6]) == "failed True\n"
+
+
 def test_help_lists_the_subcommands_and_suggests_the_nearest(execute):
     notebook = execute(LOAD, "%pollinator help", "%pollinator exectors", allow_errors=True)
 

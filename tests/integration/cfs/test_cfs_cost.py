@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from pollinator_magic.cfs.filesystem import Filesystem
+from pollinator_magic.cfs.objects import S3Objects, new_object_name
 
 
 class Cost:
@@ -132,3 +135,22 @@ def test_a_project_that_was_moved_is_still_known(source):
     result = source.push()
 
     assert (cost.requests, result.hashed) == (0, 0)
+
+
+@pytest.mark.parametrize("size", [0, 4096, 256 * 1024])
+def test_a_small_file_costs_one_round_trip_to_s3(s3, tmp_path, size):
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    store = S3Objects(s3.settings(bucket))
+    asked_first = []
+    store._client.meta.events.register(
+        "before-send.s3.PutObject", lambda request, **_: asked_first.append("Expect" in request.headers)
+    )
+    file = tmp_path / "small.bin"
+    file.write_bytes(b"x" * size)
+    name = new_object_name()
+
+    store.put(name, file, lambda _: None)
+
+    assert not any(asked_first)
+    assert asked_first
+    assert b"".join(store.read(name)) == file.read_bytes()

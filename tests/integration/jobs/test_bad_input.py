@@ -16,11 +16,12 @@ import pytest
 from pollinator_magic.cfs.ignore import PART_PREFIX
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
-from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.colonies.models import Process, ProcessState
 from pollinator_magic.errors import (
     AccessDenied,
     ConfigurationError,
     InvalidKey,
+    InvalidReply,
     PollinatorError,
     ProjectError,
     ServerUnreachable,
@@ -525,3 +526,24 @@ def test_two_kernels_in_one_project_each_run_their_own_cells_and_lose_nothing(se
     session.filesystem.checkout(mount.snapshotid, mount.label, tmp_path / "frozen")
     assert everything_in(tmp_path / "frozen") == everything_in(project.src)
     last.wait(WAIT_S)
+
+
+@pytest.mark.parametrize("process_id", ["../../../outside", "abcd/../../../outside", "/outside", "", "abcd\x1b[2J"])
+def test_a_server_cannot_choose_where_the_files_of_a_job_are_written(colony, process_id: str):
+    with colony.session(storage=None) as session, pytest.raises(InvalidReply):
+        Job(session, Process(processid=process_id))
+
+
+def test_a_job_keeps_its_id_whatever_the_server_answers_later(colony):
+    with colony.session(storage=None) as session:
+        job = Job(session, Process(processid="abcd"))
+        job.process = Process(processid="../../outside")
+
+    assert job.id == "abcd"
+
+
+def test_the_message_of_a_failure_shows_no_control_sequences_of_the_job(colony):
+    with colony.session(storage=None) as session:
+        job = Job(session, Process(processid="abcd", errors=["\x1b[2Jcleared"]))
+
+    assert "\x1b" not in job._failure("tail\x1b[H\n\x1b]0;title\x07")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pollinator_magic.colonies.models import DirMount, FunctionSpec, Mounts, Process, SnapshotMount
+from pollinator_magic.colonies.models import Conditions, DirMount, FunctionSpec, Mounts, Process, SnapshotMount
+from pollinator_magic.executors.specs import SpecRefused, task_of
 from pollinator_magic.executors.workspace import Store, Workspace
 
 
@@ -19,6 +20,24 @@ def workspace(store, *directories, project=""):
 def make(store, *paths):
     for path in paths:
         (store.root / path).mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "env"),
+    [
+        ({"cmd": "echo \0"}, {}),
+        ({"cmd": "echo", "args": ["a\0b"]}, {}),
+        ({"cmd": "echo"}, {"A": "\0"}),
+        ({"cmd": "echo"}, {"A=B": "c"}),
+        ({"cmd": "echo"}, {"": "c"}),
+    ],
+)
+def test_what_no_system_can_hand_to_a_program_is_refused_in_words(kwargs, env):
+    conditions = Conditions(nodes=1, processespernode=1, cpu="1000m", mem="1Gi", walltime=60)
+    spec = FunctionSpec(funcname="execute", kwargs=kwargs, env=env, conditions=conditions, maxexectime=60, maxretries=3)
+
+    with pytest.raises(SpecRefused, match=r"cannot be run: a (command or )?variable [^;]*$"):
+        task_of(Process(processid="ab", spec=spec))
 
 
 def test_a_directory_that_another_process_uses_is_not_removed(store):

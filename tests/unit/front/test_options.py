@@ -32,6 +32,12 @@ def test_lists_are_written_with_commas_or_by_repeating():
     assert options.patterns == ("*.csv", "*.png")
 
 
+def test_commas_within_a_package_do_not_end_it():
+    options = parse("--pip 'numpy>=1.26,<3,dask[array,dataframe],scipy ~=1.0, !=1.1'")
+
+    assert options.packages == ("numpy>=1.26,<3", "dask[array,dataframe]", "scipy ~=1.0, !=1.1")
+
+
 def test_environment_values_keep_equal_signs_and_spaces():
     assert parse("--env A=1=2 --env 'B=x y'").env == (("A", "1=2"), ("B", "x y"))
 
@@ -47,7 +53,9 @@ def test_all_results_are_fetched_unless_asked_otherwise():
         ("--nod 3", "unrecognized arguments: --nod"),
         ("--env 1A=2", "not of the form NAME=value"),
         ("--as 'my job'", "not the name of a Python variable"),
+        ("--as class", "not the name of a Python variable"),
         ("--on-interrupt stop", "invalid choice: 'stop'"),
+        ("--on-interrupt cancle", "Did you mean 'cancel'?"),
         ("--init 'unbalanced", "no closing quotation"),
         ("--nodes", "expected one argument"),
     ],

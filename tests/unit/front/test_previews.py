@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import tracemalloc
 import zlib
 
 import pytest
@@ -78,6 +79,28 @@ def test_json_is_indented(result):
 
 def test_broken_json_is_shown_as_text(result):
     assert "{x" in preview(result("v.json", "{x"))["text/plain"]
+
+
+def test_deep_json_does_not_grow_when_it_is_indented(result):
+    content = "[" * 400 + ",".join("1" * 60_000) + "]" * 400
+
+    tracemalloc.start()
+    try:
+        preview(result("deep.json", content))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_json_with_half_a_character_can_be_sent_to_the_notebook(result):
+    assert preview(result("half.json", '"\\ud800"'))["text/plain"].encode()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.json"])
+def test_a_preview_cannot_forge_the_terminal_that_shows_it(result, name: str):
+    bundle = preview(result(name, "x\x1b[2J\x1b]0;title\x07,y\n"))
+
+    assert "\x1b" not in bundle["text/plain"] + bundle["text/html"]
 
 
 def test_binary_and_empty_files_are_only_named(result):

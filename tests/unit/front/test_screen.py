@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.colonies.models import Process, format_time
-from pollinator_magic.screen import describe_state, human_duration, printable, text_table
+from pollinator_magic.jobs.log import printable
+from pollinator_magic.notebook.display import NotebookScreen
+from pollinator_magic.screen import Screen, TerminalScreen, describe_state, human_duration, text_table
 
 
 @pytest.mark.parametrize(
@@ -22,20 +25,38 @@ from pollinator_magic.screen import describe_state, human_duration, printable, t
         ("\x1b[2J\x1b[Hcleared", "cleared"),
         ("bell\x07 null\x00 delete\x7f", "bell null delete"),
         ("\x9b31mcsi in one byte", "31mcsi in one byte"),
+        ("put together\x1b[\x072J", "put together[2J"),
+        ("a line end does not end it\x1b[\n2J", "a line end does not end it[\n2J"),
+        ("the next text goes on\x1b", "the next text goes on"),
+        ("the next text goes on\x1b[3", "the next text goes on[3"),
+        ("keys are set\x1b[>4;2m", "keys are set"),
     ],
 )
 def test_log_text_keeps_colours_and_loses_what_could_forge_the_screen(text: str, shown: str):
     assert printable(text) == shown
 
 
-@given(st.text())
+@given(st.text(st.one_of(st.sampled_from("\x1b[]\x07\n2Jm>;"), st.characters())))
 def test_only_colours_remain_of_all_escape_sequences(text: str):
     shown = printable(text)
 
     assert all(
         character in "\t\n\r\x1b" or not (ord(character) < 32 or 127 <= ord(character) < 160) for character in shown
     )
-    assert "\x1b]" not in shown
+    assert "\x1b" not in re.sub(r"\x1b\[[0-9;:]*m", "", shown)
+
+
+@pytest.mark.parametrize("kind", [TerminalScreen, NotebookScreen])
+def test_no_front_end_shows_control_sequences_of_others(capsys: pytest.CaptureFixture[str], kind: type[Screen]):
+    screen = kind()
+
+    screen.say("failed: \x1b[2Jcleared")
+    screen.show("result \x1b]0;title\x07")
+    screen.table(["name"], [["lumi\x1b[2J\nforged row"]])
+
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
+    assert "forged row" not in shown.out.splitlines()
 
 
 def test_a_closed_process_says_how_long_it_took():

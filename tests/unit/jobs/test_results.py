@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pollinator_magic.errors import TransferError, UnsafeName
 from pollinator_magic.jobs.results import Results, show
 
 if TYPE_CHECKING:
@@ -33,6 +34,57 @@ def test_results_are_a_mapping_of_names_to_files_in_order(tmp_path):
     assert results["sub/a"].text() == "1"
     assert results["b"].size == 1
     assert "2 results" in repr(results)
+
+
+def test_many_results_are_looked_up_in_one_walk(tmp_path, monkeypatch):
+    results = write(tmp_path / "r", a="1", b="2", c="3")
+    walks = []
+    monkeypatch.setattr(Results, "_names", lambda _: walks.append(1) or ["a", "b", "c"])
+
+    assert [result.text() for result in results.values()] == ["1", "2", "3"]
+    assert [name for name, _ in results.items()] == ["a", "b", "c"]
+    assert len(walks) == 2
+
+
+def test_what_else_lies_in_a_directory_is_no_result(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "fit.csv").write_text("theirs")
+
+    results = Results(tmp_path, [tmp_path / "fit.csv"])
+
+    assert list(results) == ["fit.csv"]
+    assert "thesis.txt" not in results
+    assert "thesis" not in repr(results)
+
+
+def test_no_result_is_written_through_a_link_that_leads_out(tmp_path):
+    results = write(tmp_path / "r", sub__a="new")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "result").mkdir()
+    (tmp_path / "result" / "sub").symlink_to(tmp_path / "outside")
+
+    with pytest.raises(UnsafeName):
+        show(results, tmp_path / "result", tmp_path / "state")
+
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_result_named_like_a_half_copied_one_is_kept(tmp_path):
+    results = write(tmp_path / "r", **{"a": "1", ".a.part": "2"})
+
+    show(results, tmp_path / "result", tmp_path / "state")
+
+    assert shown(tmp_path / "result") == {"a": "1", ".a.part": "2"}
+
+
+def test_a_file_of_the_users_in_place_of_a_directory_is_an_error_that_names_it(tmp_path):
+    results = write(tmp_path / "r", sub__a="new")
+    write(tmp_path / "result", sub="mine")
+
+    with pytest.raises(TransferError, match="'sub'"):
+        show(results, tmp_path / "result", tmp_path / "state")
+
+    assert shown(tmp_path / "result") == {"sub": "mine"}
 
 
 def test_a_name_that_is_not_there_says_what_is(tmp_path):

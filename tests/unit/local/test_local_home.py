@@ -13,6 +13,7 @@ import pytest
 
 from pollinator_magic.errors import LocalColonyError, UsageError
 from pollinator_magic.local.colony import LocalColony, _environment
+from pollinator_magic.local.database import Database, Facts
 from pollinator_magic.local.home import DaemonRecord, Home
 
 
@@ -32,6 +33,17 @@ def test_keys_are_made_once_and_only_the_user_can_read_them(tmp_path: Path):
     assert len({keys.server, keys.owner, keys.user, keys.executor}) == 4
     assert Home(home.root).keys.user.identity == keys.user.identity
     assert keys.user.reveal() not in repr(keys)
+
+
+def test_in_a_directory_that_others_may_enter_the_colonys_things_are_still_the_users_alone(tmp_path: Path):
+    tmp_path.chmod(0o755)
+    home = Home(tmp_path)
+
+    home.make()
+    Database(home.database, Facts()).close()
+
+    assert {mode(path) for path in (home.keys_directory, home.objects, home.cfs)} == {0o700}
+    assert mode(home.database) == 0o600
 
 
 def test_the_environment_names_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
