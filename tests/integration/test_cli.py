@@ -19,6 +19,7 @@ import pytest
 import pollinator_magic
 from pollinator_magic.cli import SUBCOMMANDS
 from pollinator_magic.colonies.models import ExecutorState, ProcessState
+from pollinator_magic.errors import JobFailed
 from pollinator_magic.jobs import Job, submit
 from pollinator_magic.project import Project
 from tests.commandline import CommandLine
@@ -259,13 +260,17 @@ def test_a_reader_that_has_seen_enough_ends_the_program_quietly(pollinate, sessi
     assert reading.stderr.read() == ""
 
 
-def test_a_failed_job_cannot_forge_the_terminal_that_shows_why(pollinate, project):
-    program(project, "print('\\x1b]0;my title\\x07\\x1b[2Jlast words'); raise SystemExit(3)")
+def test_a_failed_job_cannot_forge_the_terminal_or_notebook_that_shows_why(pollinate, session, project):
+    text = "print('\\x1b]0;my title\\x07\\x1b[2Jlast words'); raise SystemExit(3)"
+    program(project, text)
 
     ran = pollinate("run", "--follow")
+    with pytest.raises(JobFailed) as failure:
+        run(session, project, text)
 
     assert "last words" in ran.stderr
-    assert "\x1b" not in ran.stdout + ran.stderr
+    assert "last words" in str(failure.value)
+    assert "\x1b" not in ran.stdout + ran.stderr + str(failure.value)
 
 
 def test_advice_on_the_command_line_is_in_its_own_words(pollinate, project):
