@@ -136,8 +136,7 @@ def version(_args: argparse.Namespace, context: Context) -> None:
 
 def connect_file(args: argparse.Namespace, context: Context) -> None:
     """Load an environment file (COLONIES_*, AWS_S3_*) and check that its colony accepts its key."""
-    session = use_environment_file(Path(args.file).expanduser())
-    user = session.client.me()
+    session, user = use_environment_file(Path(args.file).expanduser())
     context.screen.show(
         f"Connected to colony {session.connection.colony!r} at {session.connection.server} as {user.name!r}."
     )

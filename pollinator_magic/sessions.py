@@ -9,7 +9,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from pollinator_magic.errors import UsageError
+from pollinator_magic.errors import ConfigurationError, UsageError, did_you_mean
 from pollinator_magic.jobs.session import Session
 from pollinator_magic.settings import connection_from_environment, is_configured, read_env_file
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pollinator_magic.colonies.models import User
     from pollinator_magic.local.colony import LocalColony
     from pollinator_magic.settings import Connection
 
@@ -51,18 +52,21 @@ def connect_for(executors: Sequence[str], *, announce: Callable[[str], None] | N
     """Return the session of the colony that these executors belong to."""
     if LOCAL in executors and len(executors) > 1:
         raise UsageError("The executor 'local' is the embedded colony's: it cannot be mixed with those of another.")
+    if executors and not is_configured() and LOCAL not in executors and (hint := did_you_mean(executors[0], [LOCAL])):
+        raise ConfigurationError(f"No colony is configured that could have an executor {executors[0]!r}.{hint}")
     return connect(LOCAL if LOCAL in executors else "remote" if executors else None, announce=announce)
 
 
-def use_environment_file(path: Path) -> Session:
-    """Load an environment file into this process and return the session of the colony that it names.
+def use_environment_file(path: Path) -> tuple[Session, User]:
+    """Load an environment file into this process; return the session of the colony that it names, and who one is there.
 
-    The variables are only kept if they make a complete configuration.
+    The variables are only kept if they make a complete configuration and the colony accepts the key.
     """
     variables = read_env_file(path)
-    connection_from_environment({**os.environ, **variables})
+    with Session(connection_from_environment({**os.environ, **variables})) as trial:
+        user = trial.client.me()
     os.environ.update(variables)
-    return connect("remote")
+    return connect("remote"), user
 
 
 def _embedded(announce: Callable[[str], None] | None) -> Connection:

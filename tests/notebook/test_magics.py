@@ -240,3 +240,27 @@ def reply_to(client, request: str) -> dict:
         reply = client.get_shell_msg(timeout=60)
         if reply["parent_header"]["msg_id"] == request:
             return reply["content"]
+
+
+def test_a_misspelt_local_is_recognised_without_a_configuration(execute):
+    notebook = execute(LOAD, "%%pollinate locl\nprint(1)", allow_errors=True)
+
+    assert "Did you mean 'local'?" in error_of(notebook.cells[1]).evalue
+
+
+def test_an_environment_file_whose_colony_does_not_answer_changes_nothing(execute, tmp_path):
+    (tmp_path / "down.env").write_text(
+        "COLONIES_SERVER_HOST=127.0.0.1\nCOLONIES_SERVER_PORT=1\nCOLONIES_TLS=false\n"
+        f"COLONIES_COLONY_NAME=hpc\nexport COLONIES_PRVKEY={'ab' * 32}\n"
+    )
+
+    notebook = execute(
+        LOAD,
+        "%pollinator connect down.env",
+        "import os; print([name for name in os.environ if name.startswith('COLONIES_')])",
+        allow_errors=True,
+    )
+
+    assert "127.0.0.1:1 cannot be reached" in error_of(notebook.cells[1]).evalue
+    assert printed(notebook.cells[2]) == "[]\n"
+    assert "ab" * 32 not in str(notebook)
