@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _ROOT = Path(__file__).resolve().parents[1]
+_NOT_FOR_US = ("COLONIES_", "AWS_S3_", "PYTHONDONTWRITEBYTECODE")  # without it, every start would compile everything
 
 
 def environment(**variables: str) -> dict[str, str]:
     """Return this process's environment, without any colony or store that it names, and with `variables`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COLONIES_", "AWS_S3_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_US)}
     return {**kept, **variables}
 
 

@@ -53,7 +53,9 @@ def run(_options: Options) -> Report:
 def _importing(name: str) -> float:
     """Return the seconds of an import in an interpreter that has imported nothing else."""
     program = f"import time\nbegin = time.perf_counter()\nimport {name}\nprint(time.perf_counter() - begin)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True, env=fresh.environment()
+    )
     return float(done.stdout)
 
 

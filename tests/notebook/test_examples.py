@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.notebook.conftest import printed, shown
+from tests.place import environment, running_place
 
 pytestmark = pytest.mark.notebook
 
@@ -46,3 +47,22 @@ def test_the_lumi_example_runs_four_ranks_on_the_embedded_colony(execute):
         f"rank {rank} of 4" for rank in range(4)
     }
     assert shown(notebook.cells[-2]) == ["['rank-0.txt', 'rank-1.txt', 'rank-2.txt', 'rank-3.txt']"]
+
+
+def test_the_lumi_example_runs_on_a_colony_that_the_environment_names(execute, monkeypatch):
+    """The same notebook, an S3 server and an executor of another name: only the environment differs."""
+    with running_place() as colony:
+        storage = colony.storages.get("s3", colony.any_storage)
+        settings = environment(colony.connection(storage, colony.user_key))
+        for name, value in settings.items():
+            if name.startswith(("COLONIES_", "AWS_S3_")):
+                monkeypatch.setenv(name, value)
+        monkeypatch.setenv("POLLINATOR_EXECUTOR", colony.executor(storage))
+
+        notebook = execute(example="03-lumi.ipynb")
+
+    job_cell = next(cell for cell in notebook.cells if cell.source.startswith("%%pollinate"))
+    assert sum(line.startswith("rank ") for line in printed(job_cell).splitlines()) == 4
+    assert any(text.startswith("host-") and "success after" in text for text in shown(job_cell))
+    assert settings["COLONIES_PRVKEY"] not in str(notebook)
+    assert len(shown(notebook.cells[-2])[0].split(",")) == 4
