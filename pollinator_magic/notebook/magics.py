@@ -88,12 +88,16 @@ class PollinateMagics(Magics):
 
     def _run(self, options: RunOptions, cell: str | None) -> None:
         from pollinator_magic.commands import run_project
+        from pollinator_magic.project import Project
         from pollinator_magic.running import apply
 
         context = self._context()
         names = options.executors or ((self.executor,) if self.executor else ())
         if names:
-            context.session(names)  # a colony that cannot be had is no reason to make a project for it
+            # A colony or an executor that cannot be had is no reason to make a project for it.
+            session = context.session(names)
+            if not Project(context.directory).file.exists():
+                session.require_executors(names)
         project = apply(self._project(context.directory, names), options)
         if cell is not None and options.source is None:
             project = project.with_options(source=_source_name(options.command, project.environment.source))

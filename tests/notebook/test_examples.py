@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tests.notebook.conftest import printed, shown
-from tests.place import environment, running_place
+from tests.notebook.conftest import error_of, printed, shown
+from tests.place import environment as variables
+from tests.place import running_place
 
 pytestmark = pytest.mark.notebook
 
@@ -49,20 +52,33 @@ def test_the_lumi_example_runs_four_ranks_on_the_embedded_colony(execute):
     assert shown(notebook.cells[-2]) == ["['rank-0.txt', 'rank-1.txt', 'rank-2.txt', 'rank-3.txt']"]
 
 
-def test_the_lumi_example_runs_on_a_colony_that_the_environment_names(execute, monkeypatch):
-    """The same notebook, an S3 server and an executor of another name: only the environment differs."""
+@pytest.fixture
+def configured(monkeypatch, environment):
+    """Name a colony with an S3 server in the environment of kernels; give its executor."""
     with running_place() as colony:
         storage = colony.storages.get("s3", colony.any_storage)
-        settings = environment(colony.connection(storage, colony.user_key))
-        for name, value in settings.items():
+        for name, value in variables(colony.connection(storage, colony.user_key)).items():
             if name.startswith(("COLONIES_", "AWS_S3_")):
                 monkeypatch.setenv(name, value)
-        monkeypatch.setenv("POLLINATOR_EXECUTOR", colony.executor(storage))
+        yield colony.executor(storage)
 
-        notebook = execute(example="03-lumi.ipynb")
+
+def test_the_lumi_example_runs_on_a_colony_that_the_environment_names(execute, configured, monkeypatch):
+    """The same notebook, an S3 server and an executor of another name: only the environment differs."""
+    monkeypatch.setenv("POLLINATOR_EXECUTOR", configured)
+
+    notebook = execute(example="03-lumi.ipynb")
 
     job_cell = next(cell for cell in notebook.cells if cell.source.startswith("%%pollinate"))
     assert sum(line.startswith("rank ") for line in printed(job_cell).splitlines()) == 4
-    assert any(text.startswith("host-") and "success after" in text for text in shown(job_cell))
-    assert settings["COLONIES_PRVKEY"] not in str(notebook)
+    assert any(text.startswith(f"{configured} · success after") for text in shown(job_cell))
+    assert os.environ["COLONIES_PRVKEY"] not in str(notebook)
     assert len(shown(notebook.cells[-2])[0].split(",")) == 4
+
+
+def test_a_misspelt_executor_is_answered_with_the_nearest_and_makes_no_project(execute, configured, tmp_path):
+    notebook = execute("%load_ext pollinator_magic", f"%%pollinate {configured[:-1]}\nprint(1)", allow_errors=True)
+
+    assert f"Did you mean '{configured}'?" in error_of(notebook.cells[1]).evalue
+    assert list(tmp_path.glob("project.yaml")) == []
+    assert not (tmp_path / "cfs").exists()
