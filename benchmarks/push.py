@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pollinator_magic.cfs.objects import ObjectStore
     from pollinator_magic.settings import Connection
 
-ROUNDS = {"S3": 3, "directory": 6}  # multiples of 3: each way comes first, second and third equally often
+ROUNDS = {"S3": 6, "directory": 6}  # multiples of 3: each way comes first, second and third equally often
 THREADS = 16
 _DIRECTORIES, _FILES_EACH, _SIZE = 10, 100, 4096
 _LIMIT = 1.3
