@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs import Job as Job
     from pollinator_magic.jobs import Session as Session
     from pollinator_magic.jobs import submit as submit
+    from pollinator_magic.notebook.picker import ExecutorPicker as ExecutorPicker
     from pollinator_magic.project import Project as Project
     from pollinator_magic.sessions import connect as connect
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ExecutorPicker": "pollinator_magic.notebook.picker",
     "Job": "pollinator_magic.jobs",
     "JobCancelled": "pollinator_magic.errors",
     "JobFailed": "pollinator_magic.errors",
@@ -51,13 +53,22 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; called by `%load_ext pollinator_magic`."""
+    from pollinator_magic.notebook import awaiting, completion, formatters
     from pollinator_magic.notebook.magics import PollinateMagics
 
     shell.register_magics(PollinateMagics)
+    awaiting.install(shell)
+    completion.install(shell)
+    formatters.register(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics out again; jobs go on."""
+    from pollinator_magic.notebook import awaiting, completion, formatters
+
+    awaiting.remove(shell)
+    completion.uninstall(shell)
+    formatters.unregister(shell)
     for kind in ("line", "cell"):
         for name in ("pollinate", "pollinator"):
             shell.magics_manager.magics[kind].pop(name, None)

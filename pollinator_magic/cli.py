@@ -11,13 +11,14 @@ from pollinator_magic import commands
 from pollinator_magic.commands import Context
 from pollinator_magic.errors import Interrupted, JobError, PollinatorError, UsageError, did_you_mean
 from pollinator_magic.options import Parser, add_project_options, add_run_options, positive
+from pollinator_magic.running import complete
 from pollinator_magic.screen import TerminalScreen
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    Action = Callable[[argparse.Namespace, Context], None]
+    Action = Callable[[argparse.Namespace, Context], Awaitable[None] | None]
     Configure = Callable[[argparse.ArgumentParser], None]
 
 
@@ -54,6 +55,12 @@ def _id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="process id, or its first four or more characters")
 
 
+def _attach(parser: argparse.ArgumentParser) -> None:
+    _id(parser)
+    parser.add_argument("--all", action="store_true", help="show the log from its beginning")
+    parser.add_argument("--allow-pickle", action="store_true", help="read variables that came back as pickles")
+
+
 def _logs(parser: argparse.ArgumentParser) -> None:
     _id(parser)
     parser.add_argument("--tail", type=positive, metavar="N", help="only the last N lines")
@@ -86,8 +93,9 @@ SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
     "connect": (commands.connect_file, _file),
     "status": (commands.status, _nothing),
     "executors": (commands.executors, _executors),
+    "pick": (commands.pick, _nothing),
     "jobs": (commands.jobs, _jobs),
-    "attach": (commands.attach, _id),
+    "attach": (commands.attach, _attach),
     "logs": (commands.logs, _logs),
     "cancel": (commands.cancel, _id),
     "pull": (commands.pull, _pull),
@@ -96,7 +104,7 @@ SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
 }
 
 
-def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate") -> None:
+async def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate") -> None:
     """Carry out one subcommand; raise PollinatorError (UsageError for words that cannot be meant)."""
     if not words or words[0] in {"-h", "--help", "help"}:
         context.screen.show(overview(prog))
@@ -106,14 +114,23 @@ def dispatch(words: Sequence[str], context: Context, *, prog: str = "pollinate")
         raise UsageError(
             f"{prog}: there is no subcommand {name!r}.{did_you_mean(name, SUBCOMMANDS)} `{prog} help` lists them."
         )
+    action, _ = SUBCOMMANDS[name]
+    parser = parser_of(name, prog)
+    if "-h" in rest or "--help" in rest:
+        context.screen.show(parser.format_help())
+        return
+    following = action(parser.parse_intermixed_args(rest), context)
+    if following is not None:
+        await following
+
+
+def parser_of(name: str, prog: str) -> Parser:
+    """Return the parser of one subcommand."""
     action, configure = SUBCOMMANDS[name]
     parser = Parser(prog=f"{prog} {name}", description=action.__doc__, add_help=False)
     parser.add_argument("-h", "--help", action="store_true", help="show this help")
     configure(parser)
-    if "-h" in rest or "--help" in rest:
-        context.screen.show(parser.format_help())
-        return
-    action(parser.parse_intermixed_args(rest), context)
+    return parser
 
 
 def overview(prog: str) -> str:
@@ -127,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     screen = TerminalScreen()
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        dispatch(words, Context(screen, Path.cwd()))
+        complete(dispatch(words, Context(screen, Path.cwd())))
     except Interrupted as interrupted:
         screen.say(str(interrupted))
         return 130

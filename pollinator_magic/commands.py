@@ -12,7 +12,9 @@ import pollinator_magic
 from pollinator_magic.colonies.models import ExecutorState
 from pollinator_magic.errors import NotFound, PollinatorError, ProjectError
 from pollinator_magic.jobs import Job, prepare, preview
+from pollinator_magic.jobs.executors import survey
 from pollinator_magic.jobs.log import printable
+from pollinator_magic.jobs.position import position_file
 from pollinator_magic.jobs.results import human_size
 from pollinator_magic.options import project_options, run_options
 from pollinator_magic.running import Run, apply, follow_to_end
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pollinator_magic.cfs.plan import Plan
-    from pollinator_magic.colonies.models import Executor, FunctionSpec, Process
+    from pollinator_magic.colonies.models import FunctionSpec, Process
     from pollinator_magic.jobs import Preview, Session
+    from pollinator_magic.jobs.executors import ExecutorView
+    from pollinator_magic.jobs.group import Group
     from pollinator_magic.local.colony import LocalStatus
     from pollinator_magic.options import RunOptions
-    from pollinator_magic.project import Project
+    from pollinator_magic.project import Project, Runner
     from pollinator_magic.screen import Screen
 
 
@@ -40,8 +44,16 @@ class Context:
     screen: Screen
     directory: Path
     """The project's directory: the notebook's, or the current one."""
-    remember: Callable[[Job, str | None], None] = lambda _job, _name: None
+    resumes: bool = False
+    """Whether what was shown of a log before is still to be seen, as in a notebook."""
+    remember: Callable[[Job | Group, str | None], None] = lambda _job, _name: None
     """Told of the job that a subcommand is about, and of the variable that shall have it, before it can fail."""
+    bring_back: Callable[[Job, bool], None] = lambda _job, _allow_pickle: None
+    """Told of the job that was followed to its successful end, and whether pickles may be read."""
+    recall: Callable[[str], Job | None] = lambda _name: None
+    """Returns the job that a variable of this name holds, if there is one."""
+    pick: Callable[[], None] | None = None
+    """Shows the executor picker; None where there are no widgets."""
 
     def session(self, executors: Sequence[str] = ()) -> Session:
         """Return the session of the colony of these executors; say so if the embedded one has to be started."""
@@ -61,7 +73,12 @@ class Context:
             return None
 
     def job(self, text: str) -> Job:
-        """Return the job of this process id or beginning of one: of the project's colony, else of the other one."""
+        """Return the job of this variable, or of this process id or beginning of one.
+
+        An id is looked for in the project's colony, then in the other one.
+        """
+        if (known := self.recall(text)) is not None:
+            return known
         project = self.project_if_any()
         first, *others = self._colonies(project)
         try:
@@ -99,22 +116,26 @@ def new(args: argparse.Namespace, context: Context) -> None:
     )
 
 
-def run(args: argparse.Namespace, context: Context) -> None:
+async def run(args: argparse.Namespace, context: Context) -> None:
     """Submit the project as it is; with --follow, show its log and bring back its results."""
     options = replace(run_options(args), detach=args.detach or not args.follow)
-    run_project(context, apply(context.project(), options), options)
+    await run_project(context, apply(context.project(), options), options)
 
 
-def run_project(context: Context, project: Project, options: RunOptions, cell: str | None = None) -> None:
+async def run_project(
+    context: Context, project: Project, options: RunOptions, cell: str | None = None, runner: Runner | None = None
+) -> None:
     """Submit a project, with this cell as its source if one is given, or only show what would be sent."""
     session = context.session(project.executors)
     for warning in project.warnings:
         context.screen.say(warning)
     if options.dry_run:
-        show_preview(context.screen, preview(session, project, source=cell, announce=context.screen.say))
+        shown = preview(session, project, source=cell, runner=runner, announce=context.screen.say)
+        show_preview(context.screen, shown)
         return
-    run = Run(session, project, options, context.screen)
-    run.start(cell, submitted=lambda job: context.remember(job, options.name))
+    run = Run(session, project, options, context.screen, runner)
+    job = await run.start(cell, submitted=lambda job: context.remember(job, options.name))
+    context.bring_back(job, options.allow_pickle)
 
 
 def funcspec(args: argparse.Namespace, context: Context) -> None:
@@ -162,34 +183,36 @@ def status(_args: argparse.Namespace, context: Context) -> None:
 
 def executors(args: argparse.Namespace, context: Context) -> None:
     """List the executors of the colony."""
-    session = context.session([LOCAL] if args.local else ())
-    found = session.client.executors() if args.all else session.usable_executors()
+    _show_executors(context.session([LOCAL] if args.local else ()), context.screen, every=args.all)
+
+
+def pick(_args: argparse.Namespace, context: Context) -> None:
+    """Choose the executor of the cells that follow; where there are no widgets, list the executors."""
+    if context.pick is not None:
+        context.pick()
+    else:
+        _show_executors(context.session(), context.screen)
+
+
+def _show_executors(session: Session, screen: Screen, *, every: bool = False) -> None:
+    found = [view for view in survey(session.client) if every or view.usable]
     if not found:
-        context.screen.show(f"Colony {session.connection.colony!r} has no executors.")
+        screen.show(f"Colony {session.connection.colony!r} has no executors.")
         return
-    header = ["name", "type", "state", "last heard", "hardware", "place"]
-    context.screen.table(header, [_executor_row(executor) for executor in sorted(found, key=lambda e: e.executorname)])
+    header = ["name", "type", "state", "last heard", "hardware", "place", "running", "waiting"]
+    screen.table(header, [_executor_row(view) for view in found])
 
 
-def _executor_row(executor: Executor) -> list[str]:
-    hardware = executor.capabilities.hardware[0] if executor.capabilities.hardware else None
-    parts = []
-    if hardware:
-        if hardware.nodes > 1:
-            parts.append(f"{hardware.nodes} nodes")
-        if hardware.cpu:
-            parts.append(f"{hardware.cpu} CPU")
-        if hardware.mem:
-            parts.append(hardware.mem)
-        if hardware.gpu.count:
-            parts.append(f"{hardware.gpu.count} x {hardware.gpu.name or 'GPU'}")
+def _executor_row(view: ExecutorView) -> list[str]:
     return [
-        executor.executorname,
-        executor.executortype,
-        executor.status.name.lower(),
-        _ago(executor.last_heard_at) or "never",
-        ", ".join(parts),
-        executor.place,
+        view.name,
+        view.type,
+        view.condition.value,
+        "never" if view.heard_s is None else f"{human_duration(view.heard_s)} ago",
+        view.hardware,
+        view.place,
+        view.work.running_text,
+        view.work.waiting_text,
     ]
 
 
@@ -222,11 +245,15 @@ def _job_row(process: Process) -> list[str]:
     ]
 
 
-def attach(args: argparse.Namespace, context: Context) -> None:
-    """Show a job's log from its beginning, follow it to its end and bring back its results."""
+async def attach(args: argparse.Namespace, context: Context) -> None:
+    """Show a job's log, in a notebook from where it was left, follow it to its end and bring back its results."""
     job = context.job(args.id)
     context.remember(job, None)
-    follow_to_end(job, context.screen.job(job), context.screen)
+    resume = context.resumes and not args.all
+    if resume and job.project is not None and position_file(job.project, job.id).exists():
+        context.screen.say("The log goes on where it was left; --all shows it from its beginning.")
+    await follow_to_end(job, context.screen.job(job), context.screen, resume=resume)
+    context.bring_back(job, args.allow_pickle)
 
 
 def logs(args: argparse.Namespace, context: Context) -> None:

@@ -21,9 +21,13 @@
     │   ├── FileChanged          a local file changed or vanished while it was being carried
     │   └── DamagedFile          size or checksum differ from what was promised
     ├── LocalColonyError         the embedded colony cannot start, stop or be reached
+    ├── ResultError              a result that is not what its name says, or is damaged
+    ├── GroupIncomplete          some jobs of a group were submitted and others not
     └── JobError
         ├── JobFailed            carries the executor's errors and the tail of the log
-        └── JobCancelled
+        ├── JobCancelled
+        ├── VariableError        a value of the job that is not here, or cannot be read
+        └── GroupFailed          jobs of a group have failed
     KeyboardInterrupt
     └── Interrupted              the user stopped following; says what became of the job
 
@@ -37,6 +41,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from pollinator_magic.jobs.events import Raised
+    from pollinator_magic.jobs.group import Group
 
 
 class PollinatorError(Exception):
@@ -155,6 +162,17 @@ class LocalColonyError(PollinatorError):
     """The embedded colony cannot start, stop, or be reached."""
 
 
+class ResultError(PollinatorError, ValueError):
+    """A file that a job left is damaged, or is not what its name says; `name` is that of the result.
+
+    A ValueError too, as those who read such files raise.
+    """
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class JobError(PollinatorError):
     """A job did not end as asked; `process_id` names it."""
 
@@ -166,17 +184,54 @@ class JobError(PollinatorError):
 class JobFailed(JobError):
     """The process closed as failed.
 
-    `errors` are the executor's own words, `log_tail` the last lines that the job wrote.
+    `errors` are the executor's own words, `log_tail` the last lines that the job wrote, `exception` what a program of
+    Python ended with, if its log tells.
     """
 
-    def __init__(self, message: str, *, process_id: str, errors: Sequence[str] = (), log_tail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        process_id: str,
+        errors: Sequence[str] = (),
+        log_tail: str = "",
+        exception: Raised | None = None,
+    ) -> None:
         super().__init__(message, process_id=process_id)
         self.errors = tuple(errors)
         self.log_tail = log_tail
+        self.exception = exception
 
 
 class JobCancelled(JobError):
     """The process was cancelled."""
+
+
+class VariableError(JobError):
+    """A value of the job did not come back, or cannot be read here; `name` is that of the variable.
+
+    None is the name of the value of the cell's last expression.
+    """
+
+    def __init__(self, message: str, *, process_id: str, name: str | None) -> None:
+        super().__init__(message, process_id=process_id)
+        self.name = name
+
+
+class GroupFailed(JobError):
+    """Jobs of a group have failed; `process_ids` names them."""
+
+    def __init__(self, message: str, *, process_ids: Sequence[str]) -> None:
+        super().__init__(message, process_id=process_ids[0])
+        self.process_ids = tuple(process_ids)
+
+
+class GroupIncomplete(PollinatorError):
+    """Some jobs of a group were submitted and others not; `group` has the former."""
+
+    def __init__(self, message: str, *, group: Group) -> None:
+        super().__init__(message)
+        self.group = group
 
 
 class Interrupted(KeyboardInterrupt):

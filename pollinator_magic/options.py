@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pollinator_magic.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _ENV = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _UNRECOGNISED = re.compile(r"unrecognized arguments: (\S+)")
@@ -43,6 +43,15 @@ class RunOptions:
     env: tuple[tuple[str, str], ...] = ()
     patterns: tuple[str, ...] = ("*",)
     name: str | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
+    """`NAME=VALUES`, one job for each combination."""
+    map_file: str | None = None
+    """A table with one job a row."""
+    allow_pickle: bool = False
+    script: bool = False
+    cached: bool = False
     detach: bool = False
     cancel_on_interrupt: bool = False
     dry_run: bool = False
@@ -105,13 +114,33 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--get", dest="patterns", metavar="PATTERN", action="append", help="results to fetch and show"
     )
     behaviour.add_argument("--as", dest="name", metavar="NAME", help="variable that gets the job")
-    behaviour.add_argument("-d", "--detach", action="store_true", help="return at once, do not follow")
+    _switch(behaviour, "-d", "--detach", help="return at once, do not follow")
     behaviour.add_argument(
         "--on-interrupt", choices=("detach", "cancel"), default="detach", help="what the stop button means"
     )
+    _switch(behaviour, "--cached", help="give the earlier results of the same run, if there are any")
     behaviour.add_argument("--dry-run", action="store_true", help="show what would be sent; send nothing")
-    behaviour.add_argument("--quiet", action="store_true", help="no log and no results in the output")
-    behaviour.add_argument("--verbose", action="store_true", help="say more of what is done")
+    _switch(behaviour, "--quiet", help="no log and no results in the output")
+    _switch(behaviour, "--verbose", help="say more of what is done")
+
+
+def add_cell_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that need a notebook: its variables, and one job for each of many values."""
+    variables = parser.add_argument_group("variables")
+    variables.add_argument("--in", dest="inputs", metavar="A,B", action="append", help="variables that go into the job")
+    variables.add_argument("--out", dest="outputs", metavar="X,Y", action="append", help="variables that come back")
+    _switch(variables, "--allow-pickle", help="let variables travel as pickles, which can run code, if need be")
+    _switch(variables, "--script", help="run the file plainly, without the notebook runner")
+    many = parser.add_argument_group("many jobs")
+    many.add_argument(
+        "--each", metavar="NAME=VALUES", nargs="+", action="extend", help="one job for each: lr=0.1,0.01 seed=1:5"
+    )
+    many.add_argument("--map", dest="map_file", metavar="FILE", help="one job for each row of this table")
+
+
+def _switch(group: argparse._ArgumentGroup, *names: str, help: str) -> None:  # noqa: A002  as argparse calls it
+    """Add an option that can be turned off again, because `%config` may have turned it on."""
+    group.add_argument(*names, action=argparse.BooleanOptionalAction, default=False, help=help)
 
 
 def project_options(parsed: argparse.Namespace) -> RunOptions:
@@ -143,25 +172,54 @@ def run_options(parsed: argparse.Namespace) -> RunOptions:
         name=parsed.name,
         detach=parsed.detach,
         cancel_on_interrupt=parsed.on_interrupt == "cancel",
+        cached=parsed.cached,
         dry_run=parsed.dry_run,
         quiet=parsed.quiet,
         verbose=parsed.verbose,
     )
 
 
-def parse_run_line(prog: str, line: str) -> RunOptions:
-    """Read the option line of a magic; raise UsageError for what cannot be meant."""
-    return run_options(_run_parser(prog).parse_intermixed_args(split(line)))
+def cell_options(parsed: argparse.Namespace) -> RunOptions:
+    """Make RunOptions of what a parser with `add_cell_options` too has read."""
+    each = [word for word in parsed.each or () if "=" in word]
+    # `--each lr=1,2 local` means the executor, although an option with several values takes every word that follows.
+    parsed.executors = [*parsed.executors, *(word for word in parsed.each or () if "=" not in word)]
+    return replace(
+        run_options(parsed),
+        inputs=_variables("--in", parsed.inputs),
+        outputs=_variables("--out", parsed.outputs),
+        each=tuple(each),
+        map_file=parsed.map_file,
+        allow_pickle=parsed.allow_pickle,
+        script=parsed.script,
+    )
+
+
+def parse_run_line(prog: str, line: str, defaults: Mapping[str, object] | None = None) -> RunOptions:
+    """Read the option line of a magic; raise UsageError for what cannot be meant.
+
+    `defaults` are values, by the parser's names, of options that the line does not mention; those of --env add up.
+    """
+    parser = cell_parser(prog)
+    lists = {name: value for name, value in (defaults or {}).items() if isinstance(value, list)}
+    parser.set_defaults(**{name: value for name, value in (defaults or {}).items() if name not in lists})
+    parsed = parser.parse_intermixed_args(split(line))
+    for name, value in lists.items():
+        given = getattr(parsed, name) or []
+        setattr(parsed, name, [*value, *given] if name == "env" else given or value)
+    return cell_options(parsed)
 
 
 def run_help() -> str:
     """Return what each option of a cell means."""
-    return _run_parser("%%pollinate").format_help().rstrip()
+    return cell_parser("%%pollinate").format_help().rstrip()
 
 
-def _run_parser(prog: str) -> Parser:
+def cell_parser(prog: str) -> Parser:
+    """Return the parser of `%%pollinate` and `%pollinate`."""
     parser = Parser(prog=prog, add_help=False)
     add_run_options(parser)
+    add_cell_options(parser)
     return parser
 
 
@@ -170,6 +228,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def _variables(option: str, texts: Iterable[str] | None) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(_comma_separated(texts or ())))
+    for name in names:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise UsageError(f"{option} {name!r} is not the name of a Python variable.")
+    return names
 
 
 def _comma_separated(texts: Iterable[str]) -> list[str]:

@@ -6,19 +6,23 @@ import logging
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import Interrupted, PollinatorError
-from pollinator_magic.jobs import Job, submit
+from pollinator_magic.jobs import Job, StateChanged, find_cached, submit
+from pollinator_magic.jobs.variables import note_asked
+from pollinator_magic.screen import Ending, describe_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from pollinator_magic.jobs import Session
-    from pollinator_magic.jobs.log import LogCursor
     from pollinator_magic.options import RunOptions
-    from pollinator_magic.project import Project
+    from pollinator_magic.project import Project, Runner
     from pollinator_magic.screen import JobView, Screen
+
+T = TypeVar("T")
 
 
 def apply(project: Project, options: RunOptions) -> Project:
@@ -48,27 +52,61 @@ class Run:
     project: Project
     options: RunOptions
     screen: Screen
+    runner: Runner | None = None
+    """How the notebook runner runs it; None to run it plainly."""
 
-    def start(self, source: str | None = None, *, submitted: Callable[[Job], None] = lambda _: None) -> Job:
+    async def start(self, source: str | None = None, *, submitted: Callable[[Job], None] = lambda _: None) -> Job:
         """Submit, and unless detached follow to the end; return the job or raise what became of it.
 
         `submitted` is told the job as soon as there is one, so that it can be found even if following fails.
         """
         try:
             with self.screen.transfer() as progress, _narrated(self.screen, wanted=self.options.verbose):
-                job = submit(self.session, self.project, source=source, progress=progress, announce=self.screen.say)
+                job = self._earlier(source) or submit(
+                    self.session,
+                    self.project,
+                    source=source,
+                    runner=self.runner,
+                    progress=progress,
+                    announce=self.screen.say,
+                )
         except KeyboardInterrupt:
             raise Interrupted(
                 "Interrupted while the job was being sent. `%pollinator jobs` shows whether it was submitted."
             ) from None
+        if self.runner is not None:
+            note_asked(job, self.runner.outputs)
         submitted(job)
         view = self.screen.job(job, quiet=self.options.quiet)
         if self.options.detach:
-            view.note(f"Detached. Take it up with `%pollinator attach {job.short_id}`.")
+            view.leave(self.options.patterns)
             return job
-        return follow_to_end(
+        return await follow_to_end(
             job, view, self.screen, self.options.patterns, cancel_on_interrupt=self.options.cancel_on_interrupt
         )
+
+    def _earlier(self, source: str | None) -> Job | None:
+        """Return the job that did the same before, if it is wanted and there is one; say which."""
+        if not self.options.cached:
+            return None
+        job = find_cached(self.session, self.project, source=source, runner=self.runner, announce=self.screen.say)
+        if job is not None:
+            self.screen.say(
+                f"Cached: process {job.short_id} of {describe_moment(job.process.submitted_at)} ran the same cell with "
+                "the same conditions and inputs; leave out --cached to run it again."
+            )
+        return job
+
+
+def complete(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Carry out a coroutine on a screen that never suspends it, and return its value."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    coroutine.close()
+    raise RuntimeError("something was awaited where nothing can be")
 
 
 @contextmanager
@@ -95,28 +133,39 @@ def _narrated(screen: Screen, *, wanted: bool) -> Iterator[None]:
         logger.removeHandler(narrator)
 
 
-def follow_to_end(
+async def follow_to_end(
     job: Job,
     view: JobView,
     screen: Screen,
     patterns: tuple[str, ...] = ("*",),
     *,
-    cursor: LogCursor | None = None,
+    resume: bool = False,
     cancel_on_interrupt: bool = False,
 ) -> Job:
-    """Show the job until it is closed, fetch and show its results, and raise JobFailed or JobCancelled if need be."""
+    """Show the job until it is closed, fetch and show its results, and raise JobFailed or JobCancelled if need be.
+
+    A user who has enough of it may go on earlier: then the job is returned as it is, or Interrupted raised. `resume`
+    takes the log up where it was left.
+    """
     try:
-        for event in job.follow(cursor=cursor):
-            view.handle(event)
-    except KeyboardInterrupt:
-        raise Interrupted(_interrupted(job, cancel=cancel_on_interrupt)) from None
+        ending = await screen.follow(
+            lambda stop: job.follow(resume=resume, stop=stop), view, twice=not cancel_on_interrupt
+        )
+    except KeyboardInterrupt:  # more of them than were waited for
+        ending = Ending.INTERRUPTED
+    if ending is Ending.LEFT:
+        view.leave(patterns)
+        return job
+    if ending is not Ending.CLOSED:
+        cancel = cancel_on_interrupt or ending is Ending.INTERRUPTED_AGAIN
+        raise Interrupted(_cancelled(job, view, patterns) if cancel else _left(job, view, patterns))
     try:
         _fetch(job, view, screen, patterns)
     except KeyboardInterrupt:
         raise Interrupted(
             f"Interrupted: process {job.short_id} has ended. Bring its results with `%pollinator pull {job.short_id}`."
         ) from None
-    job.raise_unless_successful()
+    job.raise_unless_successful(shown=True)
     return job
 
 
@@ -136,10 +185,25 @@ def _fetch(job: Job, view: JobView, screen: Screen, patterns: tuple[str, ...]) -
     view.results(results)
 
 
-def _interrupted(job: Job, *, cancel: bool) -> str:
-    if cancel:
+def _cancelled(job: Job, view: JobView, patterns: tuple[str, ...]) -> str:
+    """Cancel the job, and say what has become of it."""
+    try:
         job.cancel()
-        return f"Interrupted: process {job.short_id} was cancelled."
+    except (PollinatorError, KeyboardInterrupt) as error:
+        view.leave(patterns)
+        why = str(error) or "interrupted."
+        return (
+            f"Interrupted: process {job.short_id} could not be cancelled: {why} "
+            f"Try again with `%pollinator cancel {job.short_id}`."
+        )
+    view.handle(StateChanged(job.process))
+    state = "was cancelled" if job.process.status is ProcessState.CANCELLED else "had ended already"
+    return f"Interrupted: process {job.short_id} {state}."
+
+
+def _left(job: Job, view: JobView, patterns: tuple[str, ...]) -> str:
+    """Leave the job to itself, and say how to take it up and how to end it."""
+    view.leave(patterns)
     return (
         f"Interrupted: process {job.short_id} goes on. Follow it again with `%pollinator attach {job.short_id}`, "
         f"stop it with `%pollinator cancel {job.short_id}`."

@@ -5,21 +5,25 @@ The notebook has its own (`notebook.display`). What is shown never decides what 
 
 from __future__ import annotations
 
+import math
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pollinator_magic.cfs.progress import Direction
 from pollinator_magic.colonies.envelope import printable as one_line
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, LogText, StateChanged
+from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, Displayed, LogText, Raised, StateChanged
 from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.results import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from tqdm import tqdm
     from typing_extensions import Never
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.jobs import Event, Job, Results
 
+T = TypeVar("T")
+
+Events = Callable[[threading.Event], Iterator[T]]
+"""What can be followed: called with an event, it yields what happens until that is over, or soon after it was set."""
+
 _VERBS = {Direction.UP: "uploading", Direction.DOWN: "downloading"}
 
 
@@ -35,6 +44,18 @@ def write_log(text: str) -> None:
     """Write log text to standard output, which in a notebook is the output of the cell."""
     sys.stdout.write(printable(text))
     sys.stdout.flush()
+
+
+class Ending(Enum):
+    """Why something is not followed any more."""
+
+    CLOSED = auto()
+    """It is over."""
+    LEFT = auto()
+    """The user goes on without following."""
+    INTERRUPTED = auto()
+    INTERRUPTED_AGAIN = auto()
+    """The user has interrupted twice: it shall end."""
 
 
 class JobView(Protocol):
@@ -49,7 +70,14 @@ class JobView(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """Add one line, such as how to take the job up again."""
+        """Add one line about the job."""
+        ...
+
+    def leave(self, patterns: tuple[str, ...]) -> None:
+        """Say how to take the job up again, which nobody follows from now on; show what can be shown of it.
+
+        `patterns` are those of the results that shall be fetched.
+        """
         ...
 
 
@@ -74,6 +102,14 @@ class Screen(Protocol):
 
     def job(self, job: Job, *, quiet: bool = False) -> JobView:
         """Begin to show a job; `quiet` leaves out its log and results."""
+        ...
+
+    async def follow(self, events: Events[Any], view: Any, *, twice: bool = True) -> Ending:
+        """Let `view.handle` show what happens until it is over or the user has enough of it; say which.
+
+        Where nothing else can run meanwhile it never suspends, see `running.complete`. With `twice` a second interrupt
+        is waited for a moment, where that makes sense.
+        """
         ...
 
 
@@ -106,6 +142,28 @@ def human_duration(seconds: float) -> str:
     if minutes < 120:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def rough_duration(seconds: float) -> str:
+    """Write how long something has lasted so far, the longer the rougher: a text that seldom changes costs little."""
+    if seconds < 60:
+        return f"{max(int(seconds), 0)} s"
+    if seconds < 600:
+        minutes, rest = divmod(int(seconds) // 10 * 10, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    minutes = int(seconds) // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def describe_moment(moment: datetime | None) -> str:
+    """Write a moment for people here, e.g. "today 14:03" or "2026-11-22 14:03"."""
+    if moment is None:
+        return "an unknown time"
+    here = moment.astimezone()
+    day = "today" if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d}"
+    return f"{day} {here:%H:%M}"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -163,6 +221,15 @@ class TerminalScreen:
         """Begin to show a job."""
         return TerminalJobView(self, job, quiet=quiet)
 
+    async def follow(self, events: Events[Any], view: Any, *, twice: bool = True) -> Ending:  # noqa: ARG002  see Screen
+        """Show what happens; the first interrupt ends it, because a shell shall come back at once."""
+        try:
+            for event in events(threading.Event()):
+                view.handle(event)
+        except KeyboardInterrupt:
+            return Ending.INTERRUPTED
+        return Ending.CLOSED
+
 
 class TerminalJobView:
     """A job on the command line: its log is the output."""
@@ -177,6 +244,9 @@ class TerminalJobView:
         if isinstance(event, LogText):
             if not self._quiet:
                 write_log(event.text)
+        elif isinstance(event, Displayed | Raised):
+            if not self._quiet:
+                write_log(f"{event.text if isinstance(event, Displayed) else event.traceback}\n")
         elif isinstance(event, StateChanged):
             if event.state is not ProcessState.WAITING:
                 self.note(f"process {self._job.short_id}: {describe_state(event.process)}")
@@ -196,9 +266,19 @@ class TerminalJobView:
         """Write one line to standard error."""
         self._screen.say(text)
 
+    def leave(self, patterns: tuple[str, ...]) -> None:  # noqa: ARG002  nothing is fetched when the command has ended
+        """Say how to take the job up again."""
+        self.note(describe_detached(self._job))
+
 
 def describe_connection(event: ConnectionLost | ConnectionBack) -> str:
     """Say that the server went away or came back."""
     if isinstance(event, ConnectionLost):
-        return f"{event.reason} Asking again; the job goes on."
+        again = "It is not asked again" if math.isinf(event.retry_in_s) else "Asking again"
+        return f"{event.reason} {again}; the job goes on."
     return "The server answers again."
+
+
+def describe_detached(job: Job) -> str:
+    """Say how to take up a job that nobody follows."""
+    return f"Detached. Take it up with `%pollinator attach {job.short_id}`."

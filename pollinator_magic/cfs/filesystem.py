@@ -19,7 +19,7 @@ from pollinator_magic.cfs.names import normal_label
 from pollinator_magic.cfs.plan import Plan, Policy, plan
 from pollinator_magic.cfs.push import Push, PushResult
 from pollinator_magic.cfs.scope import MARKER, Scope, mark
-from pollinator_magic.cfs.state import Base, Stored, SyncState, entries, without_lost
+from pollinator_magic.cfs.state import Base, Stored, SyncState, digest, entries, without_lost
 from pollinator_magic.errors import FileChanged, TransferError
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class SyncResult:
     """Local files that were changed by hand and now have a name like `fit.local-1.csv`."""
     skipped: tuple[str, ...]
     """Sentences for the user about links and special files that were left out."""
+    digest: str
+    """The same only for the same files: those that are here now."""
 
 
 class Filesystem:
@@ -154,7 +156,8 @@ class Filesystem:
                 base.label, base.files = label, exchange.agreed(base.files)
                 SyncState.save(file, base)
                 index.save()
-            return SyncResult(done, index.hashed, _below(root, work.keep_beside.values()), tuple(scan.skipped.values()))
+            kept, skipped = _below(root, work.keep_beside.values()), tuple(scan.skipped.values())
+            return SyncResult(done, index.hashed, kept, skipped, digest(exchange.local))
 
         _make(root)
         return _patiently(once)
@@ -179,25 +182,26 @@ class Filesystem:
         *,
         state: SyncState | None = None,
         patterns: Iterable[str] = ("*",),
+        without: Iterable[str] = (),
         progress: Progress | None = None,
     ) -> list[Path]:
         """Bring the files of `label` into `target`; return where those that match `patterns` are, sorted.
 
-        A pattern like `*.csv` is matched against the name and against the whole path below the label. Nothing is
-        uploaded or removed on the server. `target` may receive one label after another: what an earlier pull brought
-        and the label does not have is removed, unless it was changed by hand. A local file that differs and was not
-        brought by a pull is kept beside the new one, as `fit.local-1.csv`. Without `state` nothing is known of earlier
-        pulls, so that nothing is removed.
+        A pattern like `*.csv` is matched against the name and against the whole path below the label; what matches one
+        of `without` stays there. Nothing is uploaded or removed on the server. `target` may receive one label after
+        another: what an earlier pull brought and the label does not have is removed, unless it was changed by hand. A
+        local file that differs and was not brought by a pull is kept beside the new one, as `fit.local-1.csv`. Without
+        `state` nothing is known of earlier pulls, so that nothing is removed.
         """
         label, state = normal_label(label), state or SyncState(None)
         origin = f"{self.client.server}/{self.client.colony}{label}"
         index = state.index(target)
         file, base = state.base_of_directory(target)
-        patterns = tuple(patterns)
+        patterns, without = tuple(patterns), tuple(without)
 
         def once() -> list[Path]:
             remote = {path: stored for path, stored in self._labels.list(label).items() if path != MARKER}
-            wanted = {path for path in remote if _matches(path, patterns)}
+            wanted = {path for path in remote if _matches(path, patterns) and not _matches(path, without)}
             scan = index.look(target, remote.keys() | base.files.keys())
             before = without_lost(base.files, remote) if base.label == origin else base.files
             before = {path: stored for path, stored in before.items() if path in scan.tree}  # the deleted come again

@@ -24,6 +24,7 @@ from pollinator_magic.cfs.crew import Crew, Halt
 from pollinator_magic.cfs.ignore import Ignore
 from pollinator_magic.cfs.plan import Entry
 from pollinator_magic.cfs.walk import Walk, unreadable
+from pollinator_magic.colonies.models import prepare_reading
 from pollinator_magic.errors import FileChanged
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class _Known(NamedTuple):
 class _Cache(msgspec.Struct):
     version: int = 1
     files: dict[str, _Known] = msgspec.field(default_factory=dict)
+
+
+prepare_reading(_Cache)
 
 
 @dataclass

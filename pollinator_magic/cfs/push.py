@@ -45,6 +45,8 @@ class PushResult:
     """How many files had to be read to know their checksum."""
     skipped: tuple[str, ...]
     """Sentences for the user about links and special files that were left out."""
+    digest: str
+    """The same only for the same files: those that the snapshot holds."""
 
 
 class Push:
@@ -181,4 +183,5 @@ class Push:
         self._index.save()
 
     def _result(self, snapshot: Snapshot, scan: Scan, *, reused: bool) -> PushResult:
-        return PushResult(snapshot, reused, self._done, self._index.hashed, tuple(scan.skipped.values()))
+        skipped = tuple(scan.skipped.values())
+        return PushResult(snapshot, reused, self._done, self._index.hashed, skipped, self._base.snapshot_of)

@@ -17,7 +17,7 @@ import msgspec
 from pollinator_magic.cfs.atomic import write_atomically
 from pollinator_magic.cfs.index import LocalIndex
 from pollinator_magic.cfs.plan import Entry
-from pollinator_magic.colonies.models import Snapshot  # noqa: TC001  msgspec reads it at run time
+from pollinator_magic.colonies.models import Snapshot, prepare_reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,9 @@ class Base(msgspec.Struct):
     def tree(self) -> dict[str, Entry]:
         """What planning compares."""
         return entries(self.files)
+
+
+prepare_reading(Base)
 
 
 def entries(files: Mapping[str, Stored]) -> dict[str, Entry]:

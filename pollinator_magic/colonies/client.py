@@ -30,6 +30,7 @@ from pollinator_magic.colonies.models import (
     Statistics,
     User,
     Version,
+    prepare_reading,
 )
 from pollinator_magic.colonies.rpc import Rpc
 from pollinator_magic.errors import InvalidReply, NotFound, ServerError, ServerUnreachable, SubmissionUnclear
@@ -56,6 +57,9 @@ _ASSIGN_MARGIN_S = 10.0
 
 class _Nothing(msgspec.Struct):
     """The reply `{}`."""
+
+
+prepare_reading(_Nothing)
 
 
 class Colonies:

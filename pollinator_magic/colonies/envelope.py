@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar, cast, get_origin
 
 import msgspec
 
+from pollinator_magic.colonies.models import prepare_reading
 from pollinator_magic.errors import (
     AccessDenied,
     InvalidReply,
@@ -76,6 +77,9 @@ class _Envelope(msgspec.Struct):
 class _Refusal(msgspec.Struct):
     message: str = ""
     status: int = 0
+
+
+prepare_reading(_Envelope, _Refusal)
 
 
 def seal(key: PrivateKey, msgtype: str, message: Mapping[str, object]) -> bytes:

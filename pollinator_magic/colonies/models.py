@@ -37,6 +37,16 @@ UNSET_TIME = "0001-01-01T00:00:00Z"
 _FRACTION = re.compile(r"\.(\d+)")
 
 
+def prepare_reading(*types: type[msgspec.Struct]) -> None:
+    """Have msgspec look at types now, before anything of them is read.
+
+    It does so by itself at the first reading. But threads in which that is the first reading at the same time end the
+    interpreter (a race in msgspec 0.22 and before: one thread reads with what another has not filled in yet).
+    """
+    for each in types:
+        msgspec.json.Decoder(each)
+
+
 def parse_time(text: str) -> datetime | None:
     """Read a time of the server, with any offset and up to nine digits of fraction; None if it is unset (year <= 1)."""
     if not text or text.startswith("000"):
@@ -490,3 +500,6 @@ class Version(Wire):
 
     buildversion: str = ""
     buildtime: str = ""
+
+
+prepare_reading(*Wire.__subclasses__())

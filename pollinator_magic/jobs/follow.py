@@ -3,7 +3,7 @@
 Polling is the truth, the websocket only a hint that it is worth asking now (protocol section 9). A state is asked for
 when a hint came or its last answer is old; the log is asked for while the process runs, often when it talks and seldom
 when it is silent. The final state is given out after the log was read once more, because an executor may log until the
-moment it closes.
+moment it closes. What comes out here is the log as it was sent; `Job.follow` makes events of it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import ServerUnreachable
-from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, Event, LogText, StateChanged
+from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, LogText, StateChanged
 from pollinator_magic.jobs.log import LogCursor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
+    from collections.abc import Callable, Iterator
 
     from pollinator_magic.colonies.client import Colonies
     from pollinator_magic.colonies.models import Process
@@ -29,6 +30,7 @@ STATE_POLL_S = 2.0
 """How old a state may be without a hint; also how long a lost hint can delay the end of a job."""
 FASTEST_RETRY_S = 0.5
 SLOWEST_RETRY_S = 15.0
+_LOOK_EVERY_S = 0.1
 
 
 class Hints(Protocol):
@@ -45,6 +47,25 @@ class Silence:
     def wait(self, timeout_s: float) -> bool:
         """Wait the whole time."""
         time.sleep(timeout_s)
+        return False
+
+
+class Pause:
+    """Hints that are waited for in small steps: between them `meanwhile` is called, and `stop` is looked at."""
+
+    def __init__(self, hints: Hints, stop: threading.Event, meanwhile: Callable[[], None]) -> None:
+        self._hints, self._stop, self._meanwhile = hints, stop, meanwhile
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for news, at most `timeout_s`, but not longer than until `stop`."""
+        until = time.monotonic() + timeout_s
+        while not self._stop.is_set():
+            self._meanwhile()
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                break
+            if self._hints.wait(min(left_s, _LOOK_EVERY_S)):
+                return True
         return False
 
 
@@ -66,32 +87,40 @@ class Pace:
 
 
 def follow(
-    client: Colonies, process: Process, *, cursor: LogCursor | None = None, hints: Hints | None = None
-) -> Iterator[Event]:
+    client: Colonies,
+    process: Process,
+    *,
+    cursor: LogCursor | None = None,
+    hints: Hints | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[StateChanged | LogText | ConnectionLost | ConnectionBack]:
     """Yield what happens to `process` until it is closed and its log is read to the end.
 
     The first event is the present state, unless the process is closed already: then its log comes first. `cursor` says
     where in the log to begin and moves along with every log text given out, so that a caller can stop and go on later.
-    A server that goes away is asked again for ever; what waiting cannot mend is raised.
+    It also ends when `stop` is set, between two events; `hints` have to wake up for that. A server that goes away is
+    asked again for ever; what waiting cannot mend is raised.
     """
     cursor, hints = cursor or LogCursor(), hints or Silence()
     pace, outage = Pace(FASTEST_POLL_S, SLOWEST_POLL_S), _Outage()
     current, known = process, None
     asked_at, hinted = 0.0, True
-    while True:
+    while not _is_set(stop):
         try:
             if hinted or current.status is ProcessState.WAITING or time.monotonic() - asked_at >= STATE_POLL_S:
                 current = client.process(process.processid)
                 asked_at = time.monotonic()
             yield from outage.end()
-            if not current.status.closed and _differs(current, known):
+            if not current.status.closed and differs(current, known):
                 known = current
                 pace.news()
                 yield StateChanged(current)
-            more = _may_have_log(current)
+            more = may_have_log(current)
             while more:
                 entries, more = cursor.next_page(client, process.processid)
                 for entry in entries:
+                    if _is_set(stop):
+                        return
                     cursor.pass_over(entry)
                     yield LogText(entry.message, entry.timestamp)
                 if entries:
@@ -100,7 +129,7 @@ def follow(
                 yield StateChanged(current)
                 return
         except ServerUnreachable as error:
-            yield from outage.sit_out(error)
+            yield from outage.sit_out(error, hints)
             hinted = True  # whatever was announced meanwhile was missed
         else:
             hinted = hints.wait(pace.next_s())
@@ -113,7 +142,7 @@ class _Outage:
         self._pace = Pace(FASTEST_RETRY_S, SLOWEST_RETRY_S)
         self._lasts = False
 
-    def sit_out(self, error: ServerUnreachable) -> Iterator[Event]:
+    def sit_out(self, error: ServerUnreachable, hints: Hints) -> Iterator[ConnectionLost]:
         """Wait before the next try; raise `error` if waiting cannot mend it."""
         if not error.passing:
             raise error
@@ -121,9 +150,9 @@ class _Outage:
         if not self._lasts:
             self._lasts = True
             yield ConnectionLost(str(error), wait_s)
-        time.sleep(wait_s)
+        hints.wait(wait_s)  # a hint in this time means that the server is back
 
-    def end(self) -> Iterator[Event]:
+    def end(self) -> Iterator[ConnectionBack]:
         """There was an answer."""
         if self._lasts:
             self._lasts = False
@@ -131,11 +160,16 @@ class _Outage:
             yield ConnectionBack()
 
 
-def _differs(current: Process, known: Process | None) -> bool:
+def _is_set(stop: threading.Event | None) -> bool:
+    return stop is not None and stop.is_set()
+
+
+def differs(current: Process, known: Process | None) -> bool:
+    """Say whether a process has changed its state, or was begun anew, since it was known."""
     return known is None or (current.status, current.retries) != (known.status, known.retries)
 
 
-def _may_have_log(process: Process) -> bool:
+def may_have_log(process: Process) -> bool:
     """Say whether to ask for log: a process that has never run has none."""
     return process.status is not ProcessState.WAITING or process.retries > 0
 

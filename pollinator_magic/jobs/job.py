@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING
+import threading
+from contextlib import closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import (
@@ -16,14 +18,17 @@ from pollinator_magic.errors import (
     ProjectError,
 )
 from pollinator_magic.jobs import results as results_module
-from pollinator_magic.jobs.events import LogText, StateChanged
-from pollinator_magic.jobs.follow import follow, wait_until_closed
-from pollinator_magic.jobs.log import JobLog, LogCursor, LogFile, printable
-from pollinator_magic.jobs.results import Results
+from pollinator_magic.jobs.events import Raised, StateChanged
+from pollinator_magic.jobs.follow import Pause, follow, wait_until_closed
+from pollinator_magic.jobs.log import JobLog, printable
+from pollinator_magic.jobs.parameters import parameters_of
+from pollinator_magic.jobs.position import Reading
+from pollinator_magic.jobs.results import HIDDEN, Results
+from pollinator_magic.jobs.stream import LogDecoder
+from pollinator_magic.jobs.variables import FILES, Variables, require_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pollinator_magic.cfs.progress import Progress
@@ -35,6 +40,10 @@ if TYPE_CHECKING:
 
 TAIL_LINES = 20
 LINES_IN_MESSAGE = 5
+LINES_OF_TRACEBACK = 15
+_ENTRIES_WITH_END = 50
+_LONGEST_VALUE = 200
+_EXIT_STATUS = re.compile(r"(?i)exit (?:status|code):? \d+(?: (?:on|of|in) .*)?")
 _ID = re.compile(r"[0-9A-Za-z]+")
 
 
@@ -51,8 +60,12 @@ class Job:
         self.project = project
         self.id = _checked_id(process)
         """The process id, 64 hex characters."""
+        self.allow_pickle = False
+        """Whether values that came back as pickles are read, which can run any code."""
         self._log = JobLog(session.client, self.id)
         self._fetched: Path | None = None
+        self._raised: Raised | None = None
+        self._end_read = False
 
     @classmethod
     def attach(cls, session: Session, id_or_prefix: str, project: Project | None = None) -> Job:
@@ -87,6 +100,11 @@ class Job:
         return tuple(self.process.spec.conditions.executornames or ())
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """What a sweep has set for this job; empty for a job of its own."""
+        return parameters_of(self.process.spec.env)
+
+    @property
     def dashboard_url(self) -> str:
         """The process's page on the colony's dashboard, or nothing."""
         base = self.session.connection.dashboard_url
@@ -97,19 +115,27 @@ class Job:
         """The whole log."""
         return self._log
 
-    def follow(self, *, cursor: LogCursor | None = None) -> Iterator[Event]:
-        """Yield state changes and log text in order until the process is closed.
+    def follow(self, *, resume: bool = False, stop: threading.Event | None = None) -> Iterator[Event]:
+        """Yield state changes, log text and rich outputs in order until the process is closed, or soon after `stop`.
 
-        Survives lost connections without a gap or a repeat; raises only for what repeating cannot mend. Read from its
-        beginning, the log is also kept in the project's `cfs/log/<process id>.log`.
+        Survives lost connections without a gap or a repeat; raises only for what repeating cannot mend. The log is
+        also kept in the project's `cfs/log/<process id>.log`. `resume` goes on where following this job in this project
+        stopped the last time, which may have been in another process; see `position`.
         """
-        with closing(self._watch()) as hints, self._log_file(cursor) as keep:
-            for event in follow(self.session.client, self.process, cursor=cursor, hints=hints):
-                if isinstance(event, StateChanged):
-                    self.process = event.process
-                elif isinstance(event, LogText) and keep is not None:
-                    keep.write(event.text)
-                yield event
+        stop = stop or threading.Event()
+        with closing(self._watch()) as hints, closing(Reading(self.project, self.id, resume=resume)) as reading:
+            pause = Pause(hints, stop, reading.save_if_due)
+            for event in follow(self.session.client, self.process, cursor=reading.cursor, hints=pause, stop=stop):
+                yield from self.noticing(reading.events(event))
+
+    def noticing(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Pass events on, having learnt from them what state the job is in and what it raised."""
+        for event in events:
+            if isinstance(event, StateChanged):
+                self.process = event.process
+            elif isinstance(event, Raised):
+                self._raised = event
+            yield event
 
     def wait(self, timeout_s: float | None = None) -> Job:
         """Wait until the process is closed; return the job, or raise JobFailed, JobCancelled or TimeoutError.
@@ -132,11 +158,6 @@ class Job:
         watch.start()
         return watch
 
-    def _log_file(self, cursor: LogCursor | None) -> AbstractContextManager[LogFile | None]:
-        if self.project is None or cursor is not None:
-            return nullcontext()
-        return LogFile(self.project.log / f"{self.id}.log")
-
     def cancel(self) -> None:
         """Cancel the process; one that is closed already is left as it is."""
         if self.refresh().status.closed:
@@ -148,27 +169,77 @@ class Job:
                 raise
         self.refresh()
 
-    def raise_unless_successful(self) -> None:
-        """Raise JobFailed or JobCancelled, with what the executor said and the last lines of the log."""
+    @property
+    def exception(self) -> Raised | None:
+        """What the program of the last attempt ended with, as far as its log tells; None if it did not raise."""
+        process = self.process
+        if self._raised is None and process.status is ProcessState.FAILED and not self._end_read:
+            decoder = LogDecoder()
+            events = [
+                event
+                for entry in self.log.end(_ENTRIES_WITH_END)
+                for event in decoder.feed(entry.message, entry.timestamp)
+            ]
+            self._raised = next((event for event in reversed(events) if isinstance(event, Raised)), None)
+            self._end_read = True
+        began_ns = process.started_at.timestamp() * 1e9 if process.started_at else 0
+        return self._raised if self._raised and self._raised.timestamp_ns >= began_ns and not self.succeeded else None
+
+    def raise_unless_successful(self, *, shown: bool = False) -> None:
+        """Raise JobFailed or JobCancelled, with what the executor said and the last lines of the log.
+
+        With `shown` the log has just been seen: the message says what went wrong, but does not repeat how it ended.
+        """
         process = self.process
         if process.status is ProcessState.CANCELLED:
             raise JobCancelled(f"Process {self.short_id} was cancelled.", process_id=self.id)
         if process.status is ProcessState.SUCCESS:
             return
-        tail = self.log.tail(TAIL_LINES)
-        raise JobFailed(self._failure(tail), process_id=self.id, errors=process.errors, log_tail=tail)
+        exception, tail = self._last_words()
+        end = [] if shown else self._end(exception, tail)
+        raise JobFailed(
+            self._failure(exception, end),
+            process_id=self.id,
+            errors=process.errors,
+            log_tail=tail,
+            exception=exception,
+        )
 
-    def _failure(self, tail: str) -> str:
+    def _last_words(self) -> tuple[Raised | None, str]:
+        """Return what the program raised and the end of its log; that it cannot be had never hides the failure."""
+        try:
+            return self.exception, self.log.tail(TAIL_LINES)
+        except PollinatorError:
+            return self._raised, ""
+
+    @staticmethod
+    def _end(exception: Raised | None, tail: str) -> list[str]:
+        if exception is not None and exception.traceback:
+            return exception.traceback.splitlines()[-LINES_OF_TRACEBACK:]
+        return tail.splitlines()[-LINES_IN_MESSAGE:]
+
+    def _failure(self, exception: Raised | None, end: Sequence[str]) -> str:
         """Say what failed where, the end of the log, what was kept, and where to read on."""
-        said = "; ".join(error.strip() for error in self.process.errors) or "the executor gave no reason"
         where = ", ".join(self.executor_names) or "its executor"
-        lines = [f"Process {self.short_id} failed on {where}: {said.removesuffix('.')}."]
-        lines += [f"  | {line}" for line in tail.splitlines()[-LINES_IN_MESSAGE:]]
+        lines = [f"Process {self.short_id} failed on {where}: {self._reason(exception)}."]
+        lines += [f"  | {line}" for line in end]
         kept = Results(self._fetched) if self._fetched else None
         if kept:
             lines.append(f"It left {kept.count}, which were fetched.")
         lines.append(f"`%pollinator logs {self.short_id}` shows the whole log.")
         return printable("\n".join(lines))
+
+    def _reason(self, exception: Raised | None) -> str:
+        """Say what the program raised, if that is known, and what the executor said beyond its exit status."""
+        errors = [error.strip().removesuffix(".") for error in self.process.errors]
+        if exception is None:
+            return "; ".join(errors) or "the executor gave no reason"
+        value = (exception.value.splitlines() or [""])[0]
+        words = f"{exception.name}: {value}" if value else exception.name
+        if len(words) > _LONGEST_VALUE:
+            words = words[:_LONGEST_VALUE] + "…"
+        place = f" (line {exception.line} of the cell)" if exception.line is not None else ""
+        return "; ".join([words.removesuffix(".") + place, *(e for e in errors if not _EXIT_STATUS.fullmatch(e))])
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -188,16 +259,44 @@ class Job:
     ) -> Results:
         """Bring the results that match `patterns` into `to`, by default this job's own directory of the project.
 
-        Raises ConfigurationError without a project and without `to`.
+        Only there are the values that came back, whatever the patterns, because nobody else can read them. Raises ConfigurationError without a project and without `to`.
         """
         target = to or self._own_directory()
         label = self.result_label
         brought = []
         if label is not None:
-            brought = self.session.filesystem.pull(label, target, patterns=tuple(patterns), progress=progress)
+            own = f"{HIDDEN}/*"
+            brought = self.session.filesystem.pull(
+                label,
+                target,
+                patterns=(*patterns, own) if to is None else patterns,
+                without=() if to is None else (own,),
+                progress=progress,
+            )
         if to is None:
             self._fetched = target
         return Results(target, brought)
+
+    @property
+    def value(self) -> Any:
+        """The value of a Python cell's last expression, None if it has none; fetched if it has not been.
+
+        Raises VariableError, which says why, where there is a value that is not here or cannot be read, and while the
+        process is open: nothing waits here.
+        """
+        return self.variables.value()
+
+    @cached_property
+    def variables(self) -> Variables:
+        """The variables that a Python cell brought back (`--out`), by name; fetched if they have not been.
+
+        Raises VariableError while the process is open.
+        """
+        require_closed(self)
+        directory, label = self._own_directory(), self.result_label
+        if self._fetched is None and label is not None:
+            self.session.filesystem.pull(label, directory, patterns=FILES)
+        return Variables(self, directory / HIDDEN)
 
     def show_results(self) -> None:
         """Make `cfs/result` of the project show this job's results; raise ProjectError if it cannot be written."""

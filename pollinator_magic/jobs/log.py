@@ -1,5 +1,7 @@
 """The log of a process: reading it page by page without a gap or a repeat, its lines, and keeping it in a file.
 
+Rich outputs that travel in it count as their readable text (see `stream`).
+
 The server gives entries *strictly newer* than a timestamp, so entries that share the timestamp at a page's end would be
 lost (protocol section 7.5). The cursor therefore steps back by one nanosecond and skips what it has already seen there.
 """
@@ -7,21 +9,23 @@ lost (protocol section 7.5). The cursor therefore steps back by one nanosecond a
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import ProjectError
+from pollinator_magic.jobs.stream import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
     from pollinator_magic.colonies.client import Colonies
     from pollinator_magic.colonies.models import LogEntry
 
 PAGE = 500
 """The most entries that a server gives at once."""
+_FEW_ENTRIES = 20
 
 # Everything that a log could forge the screen with, but for colours, tabs, line ends and carriage returns. An escape
 # character stays only before the whole of a colour: neither what is taken out here nor a line end would keep a terminal
@@ -56,16 +60,26 @@ class LogCursor:
         """Return the entries after the cursor, at most a page of them, and whether there may be more."""
         entries = client.logs(process_id, since_ns=max(self.timestamp_ns - 1, 0), count=PAGE)
         full = len(entries) >= PAGE
-        fresh = entries[sum(entry.timestamp == self.timestamp_ns for entry in entries[: self.seen]) :]
+        fresh = self._fresh(entries)
         if full and not fresh:
             # A whole page of one timestamp, all of it read: only stepping over it can go on.
-            fresh = client.logs(process_id, since_ns=self.timestamp_ns, count=PAGE)
-        return fresh, full
+            later = client.logs(process_id, since_ns=self.timestamp_ns, count=PAGE)
+            fresh = [entry for entry in self._fresh(later) if entry.timestamp > self.timestamp_ns]
+        return fresh, full and bool(fresh)
+
+    def _fresh(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """Return what was not read before, also of a server that gives more or other entries than it was asked for."""
+        found = sorted((entry for entry in entries if entry.timestamp >= self.timestamp_ns), key=_time)
+        return found[sum(entry.timestamp == self.timestamp_ns for entry in found[: self.seen]) :]
 
     def pass_over(self, entry: LogEntry) -> None:
         """Move behind `entry`, which must be the next one."""
         self.seen = self.seen + 1 if entry.timestamp == self.timestamp_ns else 1
         self.timestamp_ns = entry.timestamp
+
+
+def _time(entry: LogEntry) -> int:
+    return entry.timestamp
 
 
 def read_log(client: Colonies, process_id: str) -> Iterator[LogEntry]:
@@ -79,27 +93,40 @@ def read_log(client: Colonies, process_id: str) -> Iterator[LogEntry]:
 
 
 class LogFile:
-    """Keeps the complete log of a process in a file, `cfs/log/<process id>.log`; raises ProjectError if it cannot."""
+    """Keeps the readable log of a process in a file, `cfs/log/<process id>.log`; raises ProjectError if it cannot.
 
-    def __init__(self, path: Path) -> None:
-        try:
+    What the file holds beyond `length` bytes is dropped.
+    """
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        self._path = path
+        self.length = length
+        """Bytes written, with those that were there."""
+        with self._reporting():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise ProjectError(f"Cannot write the log to {str(path)!r}: {error.strerror}.") from None
+            self._file = path.open("r+b" if length else "wb")
+            self._file.seek(length)
+            self._file.truncate()
 
     def write(self, text: str) -> None:
         """Append `text` so that other programs see it at once."""
-        self._file.write(text)
-        self._file.flush()
+        content = text.encode("utf-8", "replace")
+        with self._reporting():
+            self._file.write(content)
+            self._file.flush()
+        self.length += len(content)
 
-    def __enter__(self) -> LogFile:
-        return self
+    def close(self) -> None:
+        """Close the file."""
+        with self._reporting():
+            self._file.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ProjectError(f"Cannot write the log to {str(self._path)!r}: {error.strerror}.") from None
 
 
 class JobLog:
@@ -110,7 +137,7 @@ class JobLog:
         self._process_id = process_id
 
     def __str__(self) -> str:
-        return "".join(entry.message for entry in read_log(self._client, self._process_id))
+        return plain("".join(entry.message for entry in read_log(self._client, self._process_id)))
 
     def __iter__(self) -> Iterator[str]:
         return iter(terminal_lines(str(self)))
@@ -119,8 +146,21 @@ class JobLog:
         return len(terminal_lines(str(self)))
 
     def tail(self, lines: int = 20) -> str:
-        """Return the last `lines` lines."""
-        return "\n".join(terminal_lines(str(self))[-lines:])
+        """Return the last `lines` lines, if possible without reading all of the log."""
+        for count in _FEW_ENTRIES, PAGE:
+            entries = self.end(count)
+            found = terminal_lines(plain("".join(entry.message for entry in entries)))
+            if len(entries) < count or len(found) > lines:  # the first line may have begun earlier
+                return _last(found, lines)
+        return _last(list(self), lines)
+
+    def end(self, count: int = PAGE) -> list[LogEntry]:
+        """Return the last entries, at most `count` of them, as the executor sent them."""
+        return self._client.logs(self._process_id, count=min(count, PAGE), latest=True)
 
     def __repr__(self) -> str:
         return f"<log of process {self._process_id[:12]}>"
+
+
+def _last(lines: list[str], count: int) -> str:
+    return "\n".join(lines[-count:] if count else [])

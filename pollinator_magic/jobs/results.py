@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
+from collections import deque
 from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +21,29 @@ import msgspec
 
 from pollinator_magic.cfs.ignore import PART_PREFIX
 from pollinator_magic.cfs.transfer import prepare
+from pollinator_magic.colonies.envelope import printable
+from pollinator_magic.colonies.models import prepare_reading
+from pollinator_magic.errors import ResultError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import pandas as pd
     import PIL.Image
 
+HIDDEN = ".pollinator"
+"""The directory among the results that is none of the user's: displays, and values that are read by `variables`."""
 _RECORD = "result.json"
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
 class Result:
-    """One file that a job left in its result directory. `name` is its path there, with slashes."""
+    """One file that a job left in its result directory. `name` is its path there, with slashes.
+
+    What reads a kind of file raises ResultError for one that is damaged or of another kind.
+    """
 
     name: str
     path: Path
@@ -50,41 +63,77 @@ class Result:
 
     def json(self) -> Any:
         """Return the content of a JSON file."""
-        return json.loads(self.bytes())
+        with self._reading("JSON"):
+            return json.loads(self.bytes())
 
     def array(self) -> np.ndarray[Any, Any]:
         """Return the array of a `.npy` file; pickles inside are refused."""
-        import numpy as np
+        with self._reading("a .npy array of numbers or text", self._or_pickle()):
+            import numpy as np
 
-        loaded: np.ndarray[Any, Any] = np.load(self.path, allow_pickle=False)
-        return loaded
+            loaded: np.ndarray[Any, Any] = np.load(self.path, allow_pickle=False)
+            return loaded
+
+    def _or_pickle(self) -> str:
+        return f" If it holds Python objects and you trust the job: numpy.load({str(self.path)!r}, allow_pickle=True)."
 
     def image(self) -> PIL.Image.Image:
         """Return the picture, by Pillow."""
-        import PIL.Image
+        with self._reading("a whole picture"):
+            import PIL.Image
 
-        return PIL.Image.open(self.path)
+            image = PIL.Image.open(self.path)
+            image.load()  # or what is missing at its end would be found only where it is used
+            return image
+
+    def table(self) -> pd.DataFrame:
+        """Return the data frame of a `.parquet`, `.csv` or `.tsv` file, by pandas."""
+        ending = self.path.suffix.lower()
+        if ending == ".parquet":
+            with self._reading("a whole Parquet file"):
+                import pandas as pd
+
+                return pd.read_parquet(self.path)
+        with self._reading("a table"):
+            import pandas as pd
+
+            return pd.read_csv(self.path, sep="\t" if ending == ".tsv" else ",")
+
+    @contextmanager
+    def _reading(self, kind: str, hint: str = "") -> Iterator[None]:
+        """Say of whatever is raised that the file is not of this kind, and where it is."""
+        try:
+            yield
+        except ImportError as error:
+            raise ResultError(
+                f"Reading the result {self.name!r} needs {error.name or 'a package'}, which is not installed here: "
+                "pip install 'pollinator-magic[data]' has all that results need.",
+                name=self.name,
+            ) from None
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  what reads damaged files raises whatever is nearest
+            why = printable(f"{type(error).__name__}: {error}", 120)
+            raise ResultError(
+                f"The result {self.name!r} is not {kind} ({why}). Its bytes are in {str(self.path)!r}.{hint}",
+                name=self.name,
+            ) from None
 
     def load(self) -> Any:
         """Return what the file holds, by its ending.
 
         `.csv`, `.tsv` and `.parquet` give a pandas DataFrame, `.json` what it says, `.npy` an array, pictures a Pillow
-        image, anything else text, or bytes where it is none. Nothing that could run code is ever executed.
+        image, anything else text, or bytes where it is none. Nothing that could run code is ever executed. Raises
+        ResultError for a file that is damaged, or is not what its ending says.
         """
         ending = self.path.suffix.lower()
-        if ending in {".csv", ".tsv"}:
-            import pandas as pd
-
-            return pd.read_csv(self.path, sep="\t" if ending == ".tsv" else ",")
-        if ending == ".parquet":
-            import pandas as pd
-
-            return pd.read_parquet(self.path)
+        if ending in {".csv", ".tsv", ".parquet"}:
+            return self.table()
         if ending == ".json":
             return self.json()
         if ending == ".npy":
             return self.array()
-        if ending in {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}:
+        if ending in _PICTURES:
             return self.image()
         try:
             return self.path.read_text(encoding="utf-8")
@@ -95,17 +144,38 @@ class Result:
 class Results(Mapping[str, Result]):
     """The files of a result directory by name (`sub/dir/name` for deeper ones), in order of their names.
 
-    `files`, if given, are all that count: the directory may hold others.
+    `files`, if given, are all that count: the directory may hold others. What is below `.pollinator` is no result.
     """
 
     def __init__(self, root: Path, files: Collection[Path] | None = None) -> None:
         self.root = root
         self._files = files
 
+    def scan(self) -> Iterator[str]:
+        """Yield the names as they are found, those of shallow directories first; no file is asked for its status."""
+        if self._files is not None:
+            known = (path for path in self._files if path.is_file() and not path.is_symlink())
+            names = (path.relative_to(self.root).as_posix() for path in known)
+            yield from (name for name in names if not name.startswith(f"{HIDDEN}/"))
+            return
+        pending = deque([""])
+        while pending:
+            directory = pending.popleft()
+            try:
+                entries = os.scandir(self.root / directory)
+            except OSError:
+                continue  # gone meanwhile, or nested more deeply than the system can name
+            with entries:
+                for entry in entries:
+                    if not directory and entry.name == HIDDEN:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{directory}{entry.name}/")
+                    elif entry.is_file(follow_symlinks=False):
+                        yield directory + entry.name
+
     def _names(self) -> list[str]:
-        candidates = self.root.rglob("*") if self._files is None else self._files
-        found = (path for path in candidates if path.is_file() and not path.is_symlink())
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
+        return sorted(self.scan())
 
     def __getitem__(self, name: str) -> Result:
         if name not in self._names():
@@ -152,6 +222,9 @@ class _Shown(msgspec.Struct):
     """What `show` put into a directory: name -> SHA-256."""
 
     files: dict[str, str] = {}
+
+
+prepare_reading(_Shown)
 
 
 def show(results: Results, directory: Path, state: Path) -> None:

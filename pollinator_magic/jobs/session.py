@@ -1,4 +1,4 @@
-"""An open connection to a colony: its client and its meta-filesystem, made when first needed."""
+"""An open connection to a colony: its client and its meta-filesystem, made when first needed, and its poller."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import ExecutorState, Process, ProcessState
 from pollinator_magic.errors import ConfigurationError, NotFound, UnknownExecutor, UsageError
+from pollinator_magic.jobs.poller import Poller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +34,8 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.poller = Poller(self)
+        """Watches the jobs that nobody follows in the foreground."""
 
     @cached_property
     def client(self) -> Colonies:
@@ -96,7 +99,8 @@ class Session:
         return sorted(found, key=lambda process: process.submissiontime, reverse=True)
 
     def close(self) -> None:
-        """Close the connections; the session can be used again, it opens new ones."""
+        """Watch no job any more and close the connections; the session can be used again, it opens new ones."""
+        self.poller.close()
         for opened in (self.__dict__.pop("filesystem", None), self.__dict__.pop("client", None)):
             if opened is not None:
                 opened.close()

@@ -1,42 +1,35 @@
-"""From a project to a process: validate, push, snapshot, specify, submit.
+"""From a project to a process: freeze it, specify, submit; or find the process that has done so before.
 
-Everything that can be found wrong is found before anything is sent. Sources and data travel side by side, because they
-do not depend on each other.
+Everything that can be found wrong is found before anything is sent.
 """
 
 from __future__ import annotations
 
-import logging
-import secrets
-import sys
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pollinator_magic.colonies.models import ProcessState, Snapshot
-from pollinator_magic.errors import PollinatorError, SubmissionUnclear
+from pollinator_magic.cfs.crew import Crew
+from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.errors import PollinatorError, SubmissionUnclear, UsageError
+from pollinator_magic.jobs.cache import Cache, Inputs, fingerprint, usable
+from pollinator_magic.jobs.freezing import digest_of, freeze, not_yet, repeatable, specify, sync_state, written
 from pollinator_magic.jobs.job import Job
-from pollinator_magic.jobs.together import Together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Mapping, Sequence
 
     from pollinator_magic.cfs.plan import Plan
     from pollinator_magic.cfs.progress import Progress
-    from pollinator_magic.cfs.state import SyncState
     from pollinator_magic.colonies.models import FunctionSpec, Process
+    from pollinator_magic.jobs.freezing import Announce
     from pollinator_magic.jobs.session import Session
-    from pollinator_magic.project import Project
+    from pollinator_magic.project import Project, Runner
 
-    Announce = Callable[[str], object]
-
-_log = logging.getLogger(__name__)
-_TELL_EVERY_S = 0.1
+AT_ONCE = 4  # requests of one person for many jobs
 _OPEN_OR_ENDED = (ProcessState.WAITING, ProcessState.RUNNING, ProcessState.SUCCESS, ProcessState.FAILED)
 
 
-def _silently(_line: str) -> None:
+def silently(_line: str) -> None:
     """Tell nobody."""
 
 
@@ -45,19 +38,24 @@ def submit(
     project: Project,
     *,
     source: str | None = None,
+    runner: Runner | None = None,
     progress: Progress | None = None,
-    announce: Announce = _silently,
+    announce: Announce = silently,
 ) -> Job:
     """Make the colony hold what the project holds, freeze it, and submit a process for it.
 
     `source`, if given, becomes the project's source file; it is written under the same lock as the push, so that two
-    kernels working in one project each run their own cell. `announce` is told, in lines for the user, what they should
-    know: that another kernel is waited for, that a file was kept or left out.
+    kernels working in one project each run their own cell. With `runner` it runs as a notebook would run it. `announce`
+    is told, in lines for the user, what they should know: that another kernel is waited for, that a file was kept or
+    left out.
     Raises ProjectError or UnknownExecutor before anything is written or sent; SubmissionUnclear if the connection broke
     in such a way that nobody knows whether the job was accepted.
     """
-    spec = prepare(session, project, source=source, progress=progress, announce=announce)
-    return Job(session, _submit_once(session, spec), project)
+    frozen = freeze(session, project, source=source, runner=runner, progress=progress, announce=announce)
+    job = Job(session, submit_once(session, frozen.specify()), project)
+    job.allow_pickle = runner is not None and runner.allow_pickle
+    frozen.note([job])
+    return job
 
 
 def prepare(
@@ -65,13 +63,55 @@ def prepare(
     project: Project,
     *,
     source: str | None = None,
+    runner: Runner | None = None,
     progress: Progress | None = None,
-    announce: Announce = _silently,
+    announce: Announce = silently,
 ) -> FunctionSpec:
     """Do everything of `submit` but submitting: push, snapshot, and return the function specification."""
-    with _written(session, project, source, announce):
-        pinned = [] if source is None else [project.environment.source]
-        return _specify(session, project, _push(session, project, pinned, progress, announce))
+    return freeze(session, project, source=source, runner=runner, progress=progress, announce=announce).specify()
+
+
+def find_cached(
+    session: Session,
+    project: Project,
+    *,
+    source: str | None = None,
+    runner: Runner | None = None,
+    announce: Announce = silently,
+) -> Job | None:
+    """Return the newest job that `submit` would only repeat, if it was successful and its results can still be had.
+
+    Nothing is sent; two requests are made for a job that is found. `source` becomes the project's source file.
+    """
+    return find_all_cached(session, project, [{}], source=source, runner=runner, announce=announce)[0]
+
+
+def find_all_cached(
+    session: Session,
+    project: Project,
+    parameters: Sequence[Mapping[str, object]],
+    *,
+    source: str | None = None,
+    runner: Runner | None = None,
+    announce: Announce = silently,
+) -> list[Job | None]:
+    """Do as `find_cached` for each of these parameter sets; raise UsageError where jobs share their results."""
+    if project.shared_results:
+        raise UsageError(
+            "--cached needs jobs that keep their results, but project.yaml says `results: shared`: what an earlier job "
+            "left may have been replaced since. Leave out --cached."
+        )
+    from pollinator_magic.cfs.ignore import Ignore
+
+    with written(project, source, runner, announce):
+        inputs = Inputs(
+            source=digest_of(project, project.src, Ignore.for_source(project.src)),
+            data=digest_of(project, project.data, Ignore.for_root(project.data)),
+        )
+    prints = [fingerprint(session, repeatable(session, project, one), inputs) for one in parameters]
+    found = Cache(project.state).find(prints)
+    with Crew(AT_ONCE, "pollinator-cached") as crew:
+        return crew.each(lambda one, _: usable(session, project, one), found)
 
 
 @dataclass(frozen=True)
@@ -84,96 +124,32 @@ class Preview:
 
 
 def preview(
-    session: Session, project: Project, *, source: str | None = None, announce: Announce = _silently
+    session: Session,
+    project: Project,
+    *,
+    source: str | None = None,
+    runner: Runner | None = None,
+    parameters: Mapping[str, object] | None = None,
+    announce: Announce = silently,
 ) -> Preview:
     """Find everything that `submit` would find wrong, and return what it would do; nothing is sent.
 
     `source` becomes the project's source file here too, because the plans are made from what lies in the directories.
+    With `parameters` the specification is that of one job of a sweep.
     """
     from pollinator_magic.cfs.plan import Policy
     from pollinator_magic.project import data_label, source_label
 
-    with _written(session, project, source, announce):
+    with written(project, source, runner, announce, session=session):
         files = session.filesystem
-        not_yet = Snapshot(snapshotid="<snapshot>", label=source_label(project))
         return Preview(
-            spec=_specify(session, project, not_yet),
-            source=files.preview(project.src, source_label(project), _state(project), Policy.SOURCE),
-            data=files.preview(project.data, data_label(project), _state(project), Policy.DATA),
+            spec=specify(session, project, not_yet(project), parameters or {}),
+            source=files.preview(project.src, source_label(project), sync_state(project), Policy.SOURCE),
+            data=files.preview(project.data, data_label(project), sync_state(project), Policy.DATA),
         )
 
 
-@contextmanager
-def _written(session: Session, project: Project, source: str | None, announce: Announce) -> Iterator[None]:
-    """Judge the project, then have its directories as they shall be pushed, and nobody else at work in them."""
-    from pollinator_magic.project import prepare_scripts, validate
-
-    validate(project, source_given=source is not None)
-    session.require_executors(project.executors)
-    with project.lock(on_wait=announce):
-        if source is not None:
-            kept = project.keep_replaced_source(source)
-            if kept is not None:
-                announce(f"cfs/src/{project.environment.source} was not written by a cell; it is kept as {kept}.")
-            project.write_source(source)
-        prepare_scripts(project)
-        yield
-
-
-def _push(
-    session: Session, project: Project, pinned: list[str], progress: Progress | None, announce: Announce
-) -> Snapshot:
-    """Push `src` and `data`; return the snapshot that holds exactly the local `src`."""
-    from pollinator_magic.project import data_label, source_label
-
-    files, both = session.filesystem, Together(progress)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pollinator-data") as beside:
-        data = beside.submit(files.sync, project.data, data_label(project), _state(project), progress=both.beside)
-        pushed = files.push_source(
-            project.src,
-            source_label(project),
-            _state(project),
-            pinned=pinned,
-            progress=both.here,
-            in_use=lambda: _is_waiting(session, project),
-        )
-        while not wait([data], timeout=_TELL_EVERY_S).done:
-            both.tell()
-        both.tell()
-        synced = data.result()
-    for line in (*pushed.skipped, *synced.skipped):
-        announce(line)
-    _log.info("src: %s; %d files hashed; snapshot %s", pushed.done, pushed.hashed, pushed.snapshot.snapshotid[:12])
-    _log.info("data: %s; %d files hashed", synced.done, synced.hashed)
-    return pushed.snapshot
-
-
-def _state(project: Project) -> SyncState:
-    from pollinator_magic.cfs.state import SyncState
-
-    return SyncState(project.state / "sync")
-
-
-def _is_waiting(session: Session, project: Project) -> bool:
-    """Whether a process that has not fetched its files yet may need what an older snapshot holds."""
-    label = f"/pollinator/{project.name}/"
-    waiting = session.client.processes(ProcessState.WAITING)
-    return any(mount.label.startswith(label) for process in waiting for mount in process.spec.fs.snapshots)
-
-
-def _specify(session: Session, project: Project, snapshot: Snapshot) -> FunctionSpec:
-    from pollinator_magic.project import build
-
-    run_id = None if project.shared_results else secrets.token_hex(16)
-    spec = build(project, colony=session.connection.colony, snapshot_id=snapshot.snapshotid, run_id=run_id)
-    spec.fs.snapshots[0].label = snapshot.label  # not always that of `src`: see Filesystem.push_source, `in_use`
-    if session.connection.embedded:
-        # The embedded colony runs on this machine: `python3` shall be the kernel's own, with its packages.
-        spec.env = {**(spec.env or {}), "POLLINATOR_PYTHON": sys.executable}
-    return spec
-
-
-def _submit_once(session: Session, spec: FunctionSpec) -> Process:
+def submit_once(session: Session, spec: FunctionSpec) -> Process:
     """Submit, and where the connection broke while doing so, look whether the process is there: never submit twice."""
     try:
         return session.client.submit(spec)

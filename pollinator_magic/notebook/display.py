@@ -1,4 +1,4 @@
-"""A job in a cell: one card that is updated in place, the log as ordinary output, the results below.
+"""A job in a cell: its card, the log below it as ordinary output, the results below that.
 
 Everything is published as `text/html` with `text/plain` beside it, readable without styles and without scripts, so that
 the notebook still shows it when saved, reopened, converted, or looked at on a code-hosting site.
@@ -8,59 +8,42 @@ from __future__ import annotations
 
 import html
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from IPython.display import display
 
-from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.jobs.events import LogText, StateChanged
+from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, Displayed, LogText, StateChanged
 from pollinator_magic.jobs.log import printable
-from pollinator_magic.notebook.previews import show_results
-from pollinator_magic.screen import describe_connection, describe_state, describe_transfer, text_table, write_log
+from pollinator_magic.notebook.background import look_after, take_over
+from pollinator_magic.notebook.card import JobCard
+from pollinator_magic.notebook.following import WINDOW_S, Following, follow_awaiting, follow_blocking
+from pollinator_magic.notebook.gallery import show_results
+from pollinator_magic.notebook.logview import LogView
+from pollinator_magic.screen import Ending, TerminalScreen, describe_connection, describe_detached, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pollinator_magic.cfs.progress import Progress, TransferProgress
+    from pollinator_magic.cfs.progress import Progress
     from pollinator_magic.jobs import Event, Job, Results
-
-_COLOURS = {
-    ProcessState.WAITING: "#9a6700",
-    ProcessState.RUNNING: "#0969da",
-    ProcessState.SUCCESS: "#1a7f37",
-    ProcessState.FAILED: "#cf222e",
-    ProcessState.CANCELLED: "#6e7781",
-}
+    from pollinator_magic.notebook.following import Reader, View
+    from pollinator_magic.screen import Events
 
 _LEFT = 'style="text-align:left"'  # JupyterLab aligns to the right, which is for numbers
 
 
-class Card:
-    """An output of a cell that can be replaced in place."""
-
-    def __init__(self) -> None:
-        self._handle: Any = None
-        self._shown: dict[str, str] = {}
-
-    def show(self, html_text: str, plain: str) -> None:
-        """Show, or show instead of what was shown before."""
-        bundle = {"text/html": html_text, "text/plain": printable(plain)}
-        if bundle == self._shown:
-            return  # where nothing can be replaced (a terminal), it would stand there twice
-        self._shown = bundle
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
-
-
 class NotebookScreen:
-    """The output area of the cell that is running; a job takes over the card that showed its files moving."""
+    """The output area of the cell that is running.
 
-    def __init__(self) -> None:
-        self._card = Card()
-        self._view: NotebookJobView | None = None
+    `awaited`: the cell is a coroutine, and following may suspend it. `lines` and `size` (bytes) are how much of a log
+    becomes ordinary output.
+    """
+
+    def __init__(self, *, awaited: bool = False, lines: int = 2000, size: int = 256 << 10) -> None:
+        self._awaited = awaited
+        self._lines, self._size = lines, size
+        self._card = JobCard()
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -77,75 +60,103 @@ class NotebookScreen:
     @contextmanager
     def transfer(self) -> Iterator[Progress]:
         """Show files moving in the card, and the job again when they have moved."""
-
-        def progress(now: TransferProgress) -> None:
-            text = describe_transfer(now)
-            bar = f'<progress value="{now.bytes_done}" max="{max(now.bytes_total, 1)}"></progress> {html.escape(text)}'
-            if self._view is None:
-                self._card.show(f"<div>{bar}</div>", text)
-            else:
-                self._view.show(bar, text)
-
+        if not self._card.live:
+            with TerminalScreen().transfer() as progress:
+                yield progress
+            return
         try:
-            yield progress
+            yield self._card.moving
         finally:
-            if self._view is not None:
-                self._view.show()
+            self._card.moving(None)
 
     def job(self, job: Job, *, quiet: bool = False) -> NotebookJobView:
-        """Begin to show a job."""
-        self._view = NotebookJobView(job, self._card, quiet=quiet)
-        return self._view
+        """Begin to show a job, in the card that showed its files moving."""
+        take_over(job)
+        file = job.project.log / f"{job.id}.log" if job.project is not None else None
+        return NotebookJobView(
+            job, self._card, None if quiet else LogView(lines=self._lines, size=self._size, file=file)
+        )
+
+    async def follow(self, events: Events[Any], view: View[Any], *, twice: bool = True) -> Ending:
+        """Let the view show what happens until it is over or the user has enough of it; say which."""
+        following = Following(events, view, window_s=WINDOW_S if twice else 0.0)
+        view.begin(following.reader)
+        try:
+            ending = await follow_awaiting(following) if self._awaited else follow_blocking(following)
+        except BaseException:
+            view.end(None)
+            raise
+        view.end(ending)
+        return ending
 
 
 class NotebookJobView:
     """A job's card, log and results."""
 
-    def __init__(self, job: Job, card: Card, *, quiet: bool) -> None:
-        self._job, self._card, self._quiet = job, card, quiet
-        self._notes: list[str] = []
-        self.show()
+    def __init__(self, job: Job, card: JobCard, log: LogView | None) -> None:
+        self._job, self._card, self._log = job, card, log
+        self._reader: Reader[Any] | None = None
+        card.begin(job)
+
+    @property
+    def left(self) -> bool:
+        """Whether the user has asked to go on without following."""
+        return self._card.left
+
+    def begin(self, reader: Reader[Any]) -> None:
+        """Remember what reads the log from now on."""
+        self._reader = reader
 
     def handle(self, event: Event) -> None:
-        """Print log text; everything else changes the card."""
-        if isinstance(event, LogText):
-            if not self._quiet:
-                write_log(event.text)
-        elif isinstance(event, StateChanged):
-            self.show()
-        else:
-            self.note(describe_connection(event))
+        """Show log text and rich outputs below the card; everything else changes the card."""
+        if isinstance(event, StateChanged):
+            self._card.change(event.process)
+        elif isinstance(event, ConnectionLost | ConnectionBack):
+            self._card.note(describe_connection(event))
+        elif self._log is not None:
+            if isinstance(event, Displayed):
+                self._log.display(event)
+            else:
+                self._log.write(event.text if isinstance(event, LogText) else f"{event.traceback.rstrip()}\n")
+
+    def tick(self) -> None:
+        """Show what of the log is due."""
+        if self._log is not None:
+            self._log.tick()
+
+    def interrupted(self, window_s: float) -> None:
+        """Say that following ends, and that a second interrupt cancels."""
+        print(f"Interrupted. Interrupt once more within {window_s:g} s to cancel the job.", flush=True)  # noqa: T201
+
+    def end(self, ending: Ending | None) -> None:
+        """Show the rest of the log: nothing more of it comes below the card. None is for an error."""
+        if self._log is not None:
+            self._log.finish()
+        if ending is None:
+            self._card.give_up()
 
     def results(self, results: Results) -> None:
         """Show what came back."""
-        if not self._quiet:
+        if self._log is not None:
+            self._log.fill(results)
             show_results(results)
 
     def note(self, text: str) -> None:
         """Add a line to the card."""
-        self._notes.append(text)
-        self.show()
+        self._card.note(text)
 
-    def show(self, moving_html: str = "", moving: str = "") -> None:
-        """Show the job as it is now, and what is moving for it, if anything is."""
-        process = self._job.process
-        where = ", ".join(self._job.executor_names) or "any executor"
-        state = describe_state(process)
-        colour = _COLOURS.get(process.status, "#6e7781")
-        below = [html.escape(note) for note in self._notes] + [moving_html] * bool(moving_html)
-        card = (
-            f'<div><span style="color:{colour}">●</span> <b>{html.escape(where)}</b> · {html.escape(state)} · '
-            f"process {self._link()}{''.join(f'<br>{line}' for line in below)}</div>"
-        )
-        lines = [f"{where} · {state} · process {self._job.short_id}", *self._notes, *[moving] * bool(moving)]
-        self._card.show(card, "\n".join(lines))
-
-    def _link(self) -> str:
-        name = f"<code>{html.escape(self._job.short_id)}</code>"
-        url = self._job.dashboard_url
-        if urlsplit(url).scheme not in {"http", "https"}:
-            return name
-        return f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{name}</a>'
+    def leave(self, patterns: tuple[str, ...]) -> None:
+        """Let the card go on by itself, as soon as nobody else reads the log."""
+        hint = describe_detached(self._job)
+        if not self._card.live:
+            print(hint, flush=True)  # noqa: T201  ordinary cell output is what is meant
+            return
+        self._card.release(hint)
+        begin = partial(look_after, self._job, self._card, patterns, quiet=self._log is None)
+        if self._reader is None:
+            begin()
+        else:
+            self._reader.when_ended(begin)
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

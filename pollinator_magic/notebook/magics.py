@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from traitlets import Unicode
 
-from pollinator_magic.errors import UsageError
+from pollinator_magic.errors import UsageError, VariableError
+from pollinator_magic.notebook.defaults import RunDefaults
 from pollinator_magic.options import parse_run_line, run_help, split
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from pollinator_magic.commands import Context
     from pollinator_magic.jobs import Job
+    from pollinator_magic.jobs.group import Group
     from pollinator_magic.options import RunOptions
-    from pollinator_magic.project import Project
+    from pollinator_magic.project import Project, Runner
 
 _SOURCE_NAMES = {
     "bash": "main.sh",
@@ -31,15 +34,11 @@ _SOURCE_NAMES = {
 
 
 @magics_class
-class PollinateMagics(Magics):
+class PollinateMagics(RunDefaults, Magics):
     """Run cells as jobs on ColonyOS."""
 
-    executor = Unicode(
-        "", help="The executor that runs cells which name none; empty for that of project.yaml, else `local`."
-    ).tag(config=True)
-
     @line_cell_magic
-    def pollinate(self, line: str, cell: str | None = None) -> None:
+    def pollinate(self, line: str, cell: str | None = None) -> Coroutine[Any, Any, None] | None:
         """Run this cell, or as a line the project, as a job on ColonyOS.
 
         Examples::
@@ -54,13 +53,13 @@ class PollinateMagics(Magics):
         `_.results["name"]`. `%pollinator help` lists everything else.
         """
         prog = "%pollinate" if cell is None else "%%pollinate"
-        options = parse_run_line(prog, line)
+        options = parse_run_line(prog, line, self.option_defaults())
         if cell is not None and not cell.strip():
             raise UsageError("%%pollinate: the cell is empty. Its lines below the first are the program that is run.")
-        self._run(options, cell)
+        return self._carry_out(lambda context: self._run(context, options, cell))
 
     @line_magic
-    def pollinator(self, line: str) -> None:
+    def pollinator(self, line: str) -> Coroutine[Any, Any, None] | None:
         """Everything but running cells.
 
         Examples::
@@ -68,6 +67,7 @@ class PollinateMagics(Magics):
             %pollinator status                    which colony is used, and what goes on there
             %pollinator connect lumi.env          use the colony that this environment file names
             %pollinator executors                 what can run cells
+            %pollinator pick                      choose where the cells that follow run, from a table
             %pollinator jobs                      the jobs of this project
             %pollinator attach 3fc0               follow a job (any start of its id), bring back its results
             %pollinator logs 3fc0 --tail 20       the end of its log
@@ -84,14 +84,28 @@ class PollinateMagics(Magics):
         """
         from pollinator_magic.cli import dispatch
 
-        dispatch(split(line), self._context(), prog="%pollinator")
+        words = split(line)
+        return self._carry_out(lambda context: dispatch(words, context, prog="%pollinator"))
 
-    def _run(self, options: RunOptions, cell: str | None) -> None:
+    def _carry_out(self, work: Callable[[Context], Coroutine[Any, Any, None]]) -> Coroutine[Any, Any, None] | None:
+        """Do this work now, or, where the magic is awaited, return it as what the cell waits for."""
+        from pollinator_magic.notebook.awaiting import is_awaited
+        from pollinator_magic.running import complete
+
+        awaited = is_awaited()
+        coroutine = work(self._context(awaited=awaited))
+        return coroutine if awaited else complete(coroutine)
+
+    async def _run(self, context: Context, options: RunOptions, cell: str | None) -> None:
         from pollinator_magic.commands import run_project
+        from pollinator_magic.jobs.parameterfile import parameter_sets
+        from pollinator_magic.notebook.groups import Sweep
         from pollinator_magic.project import Project
         from pollinator_magic.running import apply
 
-        context = self._context()
+        swept = bool(options.each or options.map_file)
+        parameters = parameter_sets(options.each, options.map_file) if swept else []
+        runner = self._runner(options, cell)
         names = options.executors or ((self.executor,) if self.executor else ())
         if names:
             # A colony or an executor that cannot be had is no reason to make a project for it.
@@ -101,7 +115,28 @@ class PollinateMagics(Magics):
         project = apply(self._project(context.directory, names), options)
         if cell is not None and options.source is None:
             project = project.with_options(source=_source_name(options.command, project.environment.source))
-        run_project(context, project, options, cell)
+        if swept:
+            await Sweep(context, project, options, parameters, runner).start(cell)
+        else:
+            await run_project(context, project, options, cell, runner)
+
+    def _runner(self, options: RunOptions, cell: str | None) -> Runner | None:
+        """Return how the notebook runner shall run this; None to run it plainly, as files are run that are no cells."""
+        needed = options.inputs or options.outputs or options.each or options.map_file
+        if options.script and (options.inputs or options.outputs):
+            raise UsageError("--in and --out need the notebook runner: leave out --script.")
+        if options.script or (cell is None and not needed):
+            return None
+        from pollinator_magic.project import Runner
+        from pollinator_magic.project.inputs import check_inputs
+
+        shell: Any = self.shell
+        return Runner(
+            inputs=check_inputs(shell.user_ns, options.inputs, allow_pickle=options.allow_pickle),
+            outputs=options.outputs,
+            allow_pickle=options.allow_pickle,
+            line_offset=0 if cell is None else 1,
+        )
 
     @staticmethod
     def _project(directory: Path, executors: tuple[str, ...]) -> Project:
@@ -112,18 +147,61 @@ class PollinateMagics(Magics):
         project = Project.open_or_create(directory, executors or LOCAL)
         return project.with_options(executors=executors or None)
 
-    def _context(self) -> Context:
+    def _context(self, *, awaited: bool) -> Context:
         from pollinator_magic.commands import Context
         from pollinator_magic.notebook.display import NotebookScreen
 
-        return Context(NotebookScreen(), Path.cwd(), self._remember)
+        screen = NotebookScreen(awaited=awaited, lines=self.log_lines, size=self.log_kib << 10)
+        return Context(
+            screen,
+            Path.cwd(),
+            resumes=True,
+            remember=self._remember,
+            bring_back=self._bring_back,
+            recall=self._recall,
+            pick=self._pick,
+        )
 
-    def _remember(self, job: Job, name: str | None) -> None:
+    def _remember(self, job: Job | Group, name: str | None) -> None:
         """Make the job `_`, as the value of the cell would be, without printing it, and the variable of --as."""
         shell: Any = self.shell
         shell.displayhook.update_user_ns(job)
         if name is not None:
             shell.push({name: job}, interactive=True)
+
+    def _bring_back(self, job: Job, allow_pickle: bool) -> None:  # noqa: FBT001  as the context calls it
+        """Set the notebook's variables that were asked for with --out; raise VariableError that names the others."""
+        from pollinator_magic.jobs.variables import asked
+
+        names = asked(job)
+        if not names or not job.succeeded:
+            return
+        shell: Any = self.shell
+        job.allow_pickle = job.allow_pickle or allow_pickle
+        problems = {}
+        for name in names:
+            try:
+                shell.push({name: job.variables[name]}, interactive=True)
+            except (VariableError, KeyError) as problem:
+                problems[name] = str(problem)
+        if problems:
+            raise VariableError("\n".join(problems.values()), process_id=job.id, name=next(iter(problems)))
+
+    def _recall(self, name: str) -> Job | None:
+        """Return the job that the notebook's variable of this name holds, if it holds one."""
+        from pollinator_magic.jobs import Job
+
+        shell: Any = self.shell
+        value = shell.user_ns.get(name)
+        return value if isinstance(value, Job) else None
+
+    @staticmethod
+    def _pick() -> None:
+        from IPython.display import display
+
+        from pollinator_magic.notebook.picker import ExecutorPicker
+
+        display(ExecutorPicker())
 
 
 # What the parser knows of each option is said once, there.

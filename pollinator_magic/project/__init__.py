@@ -4,7 +4,7 @@ from pollinator_magic.project.project import Project
 from pollinator_magic.project.scripts import prepare_scripts
 from pollinator_magic.project.spec import build, data_label, result_label, source_label
 from pollinator_magic.project.validation import validate
-from pollinator_magic.project.values import Conditions, Environment, GpuRequest, Results, Tunnel
+from pollinator_magic.project.values import Conditions, Environment, GpuRequest, Results, Runner, Tunnel
 
 __all__ = [
     "Conditions",
@@ -12,6 +12,7 @@ __all__ = [
     "GpuRequest",
     "Project",
     "Results",
+    "Runner",
     "Tunnel",
     "build",
     "data_label",

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.project.files import remove_if_present, write_if_changed
 from pollinator_magic.project.naming import is_plain
+from pollinator_magic.project.runnerfiles import RUNNER_START, prepare_runner, takes_runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pollinator_magic.project.project import Project
-    from pollinator_magic.project.values import Environment
+    from pollinator_magic.project.values import Environment, Runner
 
 DIRECTORY = ".pollinator"
 """Where the scripts are, below `src`."""
@@ -36,15 +37,23 @@ _SHELL_WORDS = frozenset(
 )
 
 
-def prepare_scripts(project: Project) -> tuple[Path, ...]:
-    """Make `cfs/src/.pollinator` hold the scripts that this project needs; return those that there are.
+def prepare_scripts(project: Project, runner: Runner | None = None) -> tuple[Path, ...]:
+    """Make `cfs/src/.pollinator` hold what this project needs to be run; return the scripts that there are.
 
-    What has not changed is not touched, and scripts that are needed no more are removed.
+    With `runner` the program is run by the notebook runner, where it can be (see `takes_runner`). What has not changed
+    is not touched, and scripts that are needed no more are removed. Raises UsageError for variables that need a runner
+    where there can be none.
     """
     directory = project.src / DIRECTORY
     wanted = {}
+    with_runner = runner is not None and takes_runner(project)
+    if runner is not None:
+        prepare_runner(project, runner, directory)
     if not project.shared_results:
-        wanted = {START: start_script(project.environment), INIT: init_script(project.environment)}
+        wanted = {
+            START: start_script(project.environment, with_runner=with_runner),
+            INIT: init_script(project.environment),
+        }
     for name in (START, INIT):
         text = wanted.get(name)
         if text is None:
@@ -54,7 +63,7 @@ def prepare_scripts(project: Project) -> tuple[Path, ...]:
     return tuple(directory / name for name, text in wanted.items() if text is not None)
 
 
-def start_script(environment: Environment) -> str:
+def start_script(environment: Environment, *, with_runner: bool = False) -> str:
     """Return the script that runs the program in the job's own directory."""
     return f"""\
 #!/bin/sh
@@ -66,7 +75,7 @@ cd "${{PROJECT_DIR:?}}" || exit
 mkdir -p result ../data 2>/dev/null
 ln -s ../data . 2>/dev/null
 {_exports(environment)}
-{_command(environment)}
+{_command(environment, with_runner=with_runner)}
 """
 
 
@@ -106,9 +115,11 @@ def requirements_command(requirements: Sequence[str]) -> str:
     return shlex.join(["pip3", "install", *requirements]) if requirements else ""
 
 
-def _command(environment: Environment) -> str:
+def _command(environment: Environment, *, with_runner: bool) -> str:
     """Return the line that runs the program: in place of the shell where possible, so that signals reach it."""
     command = _unix_lines(environment.cmd)
+    if with_runner:
+        command = f"{command} src/{DIRECTORY}/{RUNNER_START}"
     first = command.split(" ", 1)[0]
     line = f"{command} {shlex.quote('src/' + environment.source)}" if environment.source else command
     in_place = is_plain(command) and first and "=" not in first and first not in _SHELL_WORDS

@@ -92,6 +92,20 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Runner:
+    """How a Python cell is run as a notebook would run it, and which variables go in and come back."""
+
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    """Variables that the cell finds set, by name."""
+    outputs: tuple[str, ...] = ()
+    """Names of variables that come back."""
+    allow_pickle: bool = False
+    """Whether what has no safe form may travel as a pickle, which can run any code when it is read."""
+    line_offset: int = 0
+    """How many lines of the notebook's cell come before the first one of the file: users count them."""
+
+
+@dataclass(frozen=True)
 class Tunnel:
     """An SSH forward to the first node of a running job."""
 

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
 import requests
 
@@ -32,6 +33,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 TOKEN = "for-these-tests-only"
+KERNEL_IS_IDLE = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'
 
 
@@ -44,6 +46,10 @@ class Lab:
 
     def address(self, notebook: str) -> str:
         return f"{self.url}/lab/tree/{notebook}?token={TOKEN}&reset"
+
+    def address_in_notebook_7(self, notebook: str) -> str:
+        """The same server and files, in Notebook 7."""
+        return f"{self.url}/notebooks/{notebook}?token={TOKEN}"
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +79,7 @@ def lab(tmp_path_factory):
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
     with (base / "lab.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=root)
     try:
@@ -107,16 +114,40 @@ def page(browser):
 
 
 @pytest.fixture
-def open_notebook(lab, page):
-    """Copy a notebook into JupyterLab's directory, open it, and wait for its kernel."""
+def visit(lab, page):
+    """Open a notebook that lies below the server's directory, in JupyterLab or Notebook 7, and wait for its kernel."""
 
-    def opened(path: Path):
-        shutil.copy(path, lab.root / path.name)
-        page.goto(lab.address(path.name))
-        page.wait_for_function(
-            "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-        )
+    def visited(path: Path, *, notebook_7: bool = False):
+        name = path.relative_to(lab.root).as_posix()
+        page.goto(lab.address_in_notebook_7(name) if notebook_7 else lab.address(name))
+        page.wait_for_function(KERNEL_IS_IDLE)
         return page
+
+    return visited
+
+
+@pytest.fixture
+def open_notebook(lab, visit):
+    """Copy a notebook into the server's directory and open it."""
+
+    def opened(path: Path, *, notebook_7: bool = False):
+        shutil.copy(path, lab.root / path.name)
+        return visit(lab.root / path.name, notebook_7=notebook_7)
+
+    return opened
+
+
+@pytest.fixture
+def new_notebook(lab, visit, tmp_path):
+    """Open a notebook of these cells, in a directory that no other test uses."""
+
+    def opened(*cells: str, notebook_7: bool = False):
+        path = lab.root / tmp_path.name / "notebook.ipynb"
+        path.parent.mkdir()
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+        nbformat.write(notebook, path)
+        return visit(path, notebook_7=notebook_7)
 
     return opened
 

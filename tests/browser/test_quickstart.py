@@ -13,8 +13,9 @@ QUICKSTART = Path(__file__).parents[2] / "example_notebooks" / "01-quickstart.ip
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 
-def test_the_quickstart_shows_the_log_the_figure_and_the_table(open_notebook, lab):
-    page = open_notebook(QUICKSTART)
+@pytest.mark.parametrize("notebook_7", [False, True], ids=["lab", "notebook-7"])
+def test_the_quickstart_shows_the_log_the_figure_and_the_table(open_notebook, lab, notebook_7: bool):
+    page = open_notebook(QUICKSTART, notebook_7=notebook_7)
 
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.get_by_text("The heaviest species is Gentoo").last.wait_for()
@@ -27,7 +28,7 @@ def test_the_quickstart_shows_the_log_the_figure_and_the_table(open_notebook, la
     assert cell.get_by_text("success after").is_visible()
     page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    cell.screenshot(path=SCREENSHOTS / "quickstart.png")
+    cell.screenshot(path=SCREENSHOTS / f"quickstart{'-notebook-7' if notebook_7 else ''}.png")
 
     saved = json.loads((lab.root / QUICKSTART.name).read_text())
     outputs = [output for cell in saved["cells"] for output in cell.get("outputs", [])]

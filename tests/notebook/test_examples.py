@@ -23,7 +23,6 @@ def test_the_quickstart_leaves_a_figure_a_table_and_a_text(execute, tmp_path):
     assert any("local · success after" in text for text in shown(job_cell))
     assert sorted(path.name for path in (tmp_path / "cfs" / "result").iterdir()) == [
         "means.csv",
-        "penguins.png",
         "summary.txt",
     ]
     assert "Gentoo" in printed(notebook.cells[-2])
@@ -39,6 +38,33 @@ def test_a_project_has_several_sources_data_and_another_language(execute):
     assert '"mem": "512Mi"' in dry
     assert "Nothing was sent." in dry
     assert "success" in "".join(shown(cells["%pollinator jobs"]))
+
+
+def test_variables_go_in_and_come_back_and_figures_appear(execute):
+    notebook = execute(example="04-variables-and-figures.ipynb")
+
+    cells = {cell.source.splitlines()[0]: cell for cell in notebook.cells if cell.cell_type == "code"}
+    job_cell = cells["%%pollinate local --in time,signal,truth --out fit,spectrum"]
+    kinds = [next(iter(output.data)) if "data" in output else output.name for output in job_cell.outputs]
+    assert kinds[-4:] == ["image/png", "stdout", "image/png", "text/html"]
+    assert "searched 5041 models" in printed(job_cell)
+    assert "'frequency': 0.8" in shown(cells["job = _"])[0]
+    assert "fitted" in shown(cells["job.value"])[0]
+    assert "line 3 of the cell" in printed(cells["from pollinator_magic import JobFailed"])
+
+
+def test_one_cell_is_many_jobs_and_what_ran_before_need_not_run_again(execute):
+    notebook = execute(example="05-many-jobs.ipynb")
+
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    jobs = [cell for cell in cells if cell.source.startswith("%%pollinate")]
+    sweep, daylight, first, again, _ = jobs
+    assert "6 jobs: 6 success" in "".join(shown(sweep))
+    assert "Kajaani" in "".join(shown(daylight))
+    assert "Cached" not in printed(first)
+    assert "Cached: process" in printed(again)
+    assert printed(first).endswith("249500250000\n")
+    assert printed(again).endswith("249500250000\n")
 
 
 def test_the_lumi_example_runs_four_ranks_on_the_embedded_colony(execute):

@@ -31,7 +31,7 @@ def test_loading_imports_only_the_standard_library_and_ipython():
 
 def test_a_cell_runs_and_its_job_is_the_last_value(execute):
     notebook = execute(
-        LOAD, "%%pollinate local\nprint('hello')\nopen('result/a.txt', 'w').write('42')", "_.results['a.txt'].text()"
+        LOAD, "%%pollinate local\nprint('hello')\nopen('result/a.txt', 'w').write('42');", "_.results['a.txt'].text()"
     )
 
     assert printed(notebook.cells[1]).endswith("hello\n")

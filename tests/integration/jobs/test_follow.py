@@ -4,74 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import pytest
+from scripted_executor import asked_of, collect, states_of, text_of
 
 from pollinator_magic.colonies.client import Colonies
-from pollinator_magic.colonies.models import Conditions, FunctionSpec, Process, ProcessState
+from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import JobCancelled, JobFailed
-from pollinator_magic.jobs import ConnectionBack, ConnectionLost, Job, LogText, Session, StateChanged
+from pollinator_magic.jobs import ConnectionBack, ConnectionLost, Displayed, Job, LogText, Raised, Session, StateChanged
 from pollinator_magic.jobs.follow import follow
 from pollinator_magic.jobs.log import LogCursor
+from pollinator_magic.runner.wire import DISPLAY, RAISED, encode
 from pollinator_magic.settings import Connection
 from tests.colony_server import running_colony
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.place import Member, Place
-
-
-@pytest.fixture(scope="module")
-def scripted(colony: Place) -> Member:
-    """An executor of which only this test takes work."""
-    return colony.new_executor("scripted")
+ERROR = {
+    "name": "ZeroDivisionError",
+    "value": "division by zero",
+    "traceback": "Traceback (most recent call last):\n  Cell, line 5\n    1/0\nZeroDivisionError: division by zero\n",
+    "line": 5,
+}
+PICTURE = encode(DISPLAY, {"data": {"image/png": "AAAA" * 3000}}, "[picture]", "0a1b2c3d")
 
 
 @pytest.fixture
-def session(colony: Place) -> Iterator[Session]:
-    with colony.session(storage=None) as session:
-        yield session
+def session(user):
+    return user
 
 
 @pytest.fixture
-def executor(colony: Place, session: Session, scripted: Member) -> Iterator[Colonies]:
-    with Colonies(colony.server, colony.colony, scripted.key) as client:
-        yield client
-        for state in (ProcessState.WAITING, ProcessState.RUNNING):
-            for process in client.processes(state):
-                if process.spec.conditions.executornames == [scripted.name]:
-                    session.client.cancel(process.processid)
-
-
-@pytest.fixture
-def submit(session: Session, scripted: Member) -> Callable[..., Process]:
-    """Submits a process for the scripted executor."""
-
-    def submit(**spec: object) -> Process:
-        return session.client.submit(asked_of(scripted.name, session.connection.colony, **spec))
-
-    return submit
-
-
-def asked_of(executor: str, colony: str, **spec: object) -> FunctionSpec:
-    conditions = Conditions(colonyname=colony, executornames=[executor], executortype="container-executor")
-    return FunctionSpec(funcname="execute", conditions=conditions, **{"maxexectime": 60, "maxretries": 1, **spec})
-
-
-def text_of(events: list[object]) -> str:
-    return "".join(event.text for event in events if isinstance(event, LogText))
-
-
-def states_of(events: list[object]) -> list[ProcessState]:
-    return [event.state for event in events if isinstance(event, StateChanged)]
-
-
-def collect(job: Job, into: list[object]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: into.extend(job.follow()), name="follow")
-    thread.start()
-    return thread
+def executor(hand):
+    return hand
 
 
 def test_a_job_is_followed_from_waiting_to_success_with_its_log_in_order(session, executor, submit):
@@ -253,3 +216,164 @@ def test_entries_that_share_a_timestamp_at_the_end_of_a_page_are_neither_lost_no
     executor.close_successful(process.processid)
 
     assert text_of(list(follow(session.client, process))) == "".join(f"{number}\n" for number in range(10))
+
+
+# --- rich outputs, exceptions ----------------------------------------------------------------------------------------
+
+
+def test_rich_outputs_come_in_their_place_and_the_log_keeps_their_readable_text(session, executor, submit):
+    job = Job(session, submit())
+    executor.assign(10)
+    for piece in ("before\n", PICTURE[:100], PICTURE[100:] + "after\n"):
+        executor.add_log(job.id, piece)
+    executor.close_successful(job.id)
+
+    events = list(job.follow())
+
+    assert [type(event) for event in events] == [LogText, Displayed, LogText, StateChanged]
+    assert events[1].data == {"image/png": "AAAA" * 3000}
+    assert events[1].text == "[picture]"
+    assert list(job.log) == ["before", "[picture]", "after"]
+    assert job.log.tail(2) == "[picture]\nafter"
+    assert job.exception is None
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_a_failure_says_what_the_program_raised_and_where(session, executor, scripted, submit, followed):
+    job = Job(session, submit())
+    executor.assign(10)
+    executor.add_log(job.id, "".join(f"line {number}\n" for number in range(50)))
+    executor.add_log(job.id, encode(RAISED, ERROR, ERROR["traceback"], "00000001"))
+    executor.close_failed(job.id, ["Exit status 1"])
+    if followed:
+        assert any(isinstance(event, Raised) for event in job.follow())
+
+    with pytest.raises(JobFailed) as failure:
+        job.wait(20)
+
+    lines = str(failure.value).splitlines()
+    assert lines[0] == (
+        f"Process {job.short_id} failed on {scripted.name}: ZeroDivisionError: division by zero (line 5 of the cell)."
+    )
+    assert lines[1:-1] == [f"  | {line}" for line in ERROR["traceback"].splitlines()]
+    assert lines[-1] == f"`%pollinator logs {job.short_id}` shows the whole log."
+    assert failure.value.exception == job.exception
+    assert failure.value.exception.line == 5
+    assert failure.value.errors == ("Exit status 1",)
+
+
+def test_a_failure_whose_log_was_just_seen_repeats_neither_traceback_nor_tail(session, executor, submit):
+    raised, plain = Job(session, submit()), Job(session, submit())
+    for _ in range(2):
+        executor.assign(10)
+    executor.add_log(raised.id, encode(RAISED, ERROR, ERROR["traceback"], "00000001"))
+    executor.add_log(plain.id, "the end\n")
+    for job in (raised, plain):
+        executor.close_failed(job.id, ["Exit status 1"])
+        list(job.follow())
+
+        with pytest.raises(JobFailed) as failure:
+            job.raise_unless_successful(shown=True)
+
+        assert len(str(failure.value).splitlines()) == 2
+        assert "  | " not in str(failure.value)
+        assert failure.value.log_tail
+
+
+def test_what_the_executor_says_beyond_the_exit_status_stays_in_the_message(session, executor, submit):
+    job = Job(session, submit())
+    executor.assign(10)
+    error = {**ERROR, "name": "KeyboardInterrupt", "value": "", "line": None}
+    executor.add_log(job.id, encode(RAISED, error, "", "00000001"))
+    executor.close_failed(job.id, ["Stopped after the walltime of 2 s."])
+
+    with pytest.raises(JobFailed, match=r": KeyboardInterrupt; Stopped after the walltime of 2 s\.\n"):
+        job.wait(20)
+
+
+def test_what_an_earlier_attempt_raised_is_not_what_the_last_one_failed_of(session, executor, submit):
+    job = Job(session, submit(maxexectime=1))
+    executor.assign(10)
+    executor.add_log(job.id, encode(RAISED, ERROR, ERROR["traceback"], "00000001"))
+    again, deadline = None, time.monotonic() + 20
+    while again is None and time.monotonic() < deadline:
+        again = executor.assign(5)
+    executor.close_failed(job.id, ["Killed: used more than 1Mi of memory"])
+
+    with pytest.raises(JobFailed, match=r"failed on .*: Killed: used more") as failure:
+        job.wait(20)
+
+    assert failure.value.exception is None
+
+
+def test_a_forged_exception_cannot_wreck_the_message(session, executor, submit):
+    job = Job(session, submit())
+    executor.assign(10)
+    forged = {
+        "name": "E\x1b]0;title\x07",
+        "value": "v" * 10_000 + "\nsecond",
+        "traceback": "\x1b[2Jt\n" * 500,
+        "line": 1,
+    }
+    executor.add_log(job.id, encode(RAISED, forged, "", "00000001"))
+    executor.close_failed(job.id, ["Exit status 1"])
+
+    with pytest.raises(JobFailed) as failure:
+        job.wait(20)
+
+    assert "\x1b" not in str(failure.value)
+    assert len(str(failure.value)) < 1000
+
+
+# --- stopping --------------------------------------------------------------------------------------------------------
+
+
+def test_following_ends_soon_after_it_is_told_to_and_the_job_goes_on(session, executor, submit):
+    job, stop = Job(session, submit()), threading.Event()
+    executor.assign(10)
+    executor.add_log(job.id, "begun\n")
+    events: list[object] = []
+    following = collect(job, events, stop=stop)
+    deadline = time.monotonic() + 20
+    while job.process.status is not ProcessState.RUNNING and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    stop.set()
+    following.join(5)
+
+    assert not following.is_alive()
+    assert set(states_of(events)) <= {ProcessState.WAITING, ProcessState.RUNNING}
+    assert job.state is ProcessState.RUNNING
+
+
+def test_following_ends_although_the_server_is_away(monkeypatch):
+    monkeypatch.setattr("pollinator_magic.jobs.follow.FASTEST_RETRY_S", 60)
+    monkeypatch.setattr("pollinator_magic.colonies.rpc._FIRST_DELAY_S", 0.01)
+    stop, lost = threading.Event(), threading.Event()
+
+    def watch(job: Job) -> None:
+        for event in job.follow(stop=stop):
+            if isinstance(event, ConnectionLost):
+                lost.set()
+
+    with (
+        running_colony() as colony,
+        Session(Connection(colony.server, colony.colony, colony.user_key, storage=None)) as session,
+    ):
+        job = Job(session, session.client.submit(asked_of("nobody", colony.colony)))
+        colony.stop()
+        following = threading.Thread(target=watch, args=[job], name="follow")
+        following.start()
+        assert lost.wait(60)
+        stop.set()
+        following.join(20)
+
+        assert not following.is_alive()
+        colony.start()
+
+
+def test_one_that_is_told_to_stop_before_it_begins_gives_nothing(session, submit):
+    stop = threading.Event()
+    stop.set()
+
+    assert list(Job(session, submit()).follow(stop=stop)) == []

@@ -82,3 +82,24 @@ def test_splitting_undoes_shell_quoting(words: list[str]):
     import shlex
 
     assert split(shlex.join(words)) == words
+
+
+def test_an_executor_may_follow_the_values_of_a_sweep():
+    options = parse_run_line("%%pollinate", "--each lr=0.1,0.01 seed=1:5 local --nodes 2")
+
+    assert options.each == ("lr=0.1,0.01", "seed=1:5")
+    assert options.executors == ("local",)
+    assert options.nodes == "2"
+
+
+def test_variables_are_named_once_and_keep_their_order():
+    options = parse_run_line("%%pollinate", "--in b,a --in a,c --out model")
+
+    assert options.inputs == ("b", "a", "c")
+    assert options.outputs == ("model",)
+
+
+@pytest.mark.parametrize("line", ["--in class", "--out 1x", "--in a-b"])
+def test_a_variable_must_be_one_that_python_can_have(line: str):
+    with pytest.raises(UsageError, match="is not the name of a Python variable"):
+        parse_run_line("%%pollinate", line)

@@ -20,7 +20,7 @@ def test_an_interrupt_while_a_job_is_sent_says_where_to_look(monkeypatch: pytest
     monkeypatch.setattr(running, "submit", interrupt)
 
     with pytest.raises(Interrupted, match=r"while the job was being sent.*%pollinator jobs"):
-        running.Run(session=None, project=None, options=RunOptions(), screen=TerminalScreen()).start()
+        running.complete(running.Run(session=None, project=None, options=RunOptions(), screen=TerminalScreen()).start())
 
 
 def test_an_interrupt_while_results_are_fetched_says_how_to_get_them():
@@ -29,4 +29,4 @@ def test_an_interrupt_while_results_are_fetched_says_how_to_get_them():
     )
 
     with pytest.raises(Interrupted, match=r"3fc0 has ended.*%pollinator pull 3fc0"):
-        running.follow_to_end(job, view=None, screen=TerminalScreen())
+        running.complete(running.follow_to_end(job, view=None, screen=TerminalScreen()))

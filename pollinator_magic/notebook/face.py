@@ -1,0 +1,151 @@
+"""What a job's card says at one moment, as HTML and as text; everything in it is escaped here.
+
+The HTML reads well without styles and runs nothing, because it is what remains when the notebook is saved, converted,
+or looked at on a code-hosting site.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.jobs.log import printable
+from pollinator_magic.notebook.livecard import LiveFace
+from pollinator_magic.screen import describe_state, describe_transfer
+
+if TYPE_CHECKING:
+    from pollinator_magic.colonies.models import Process
+
+COLOURS = {
+    ProcessState.WAITING: "#9a6700",
+    ProcessState.RUNNING: "#0969da",
+    ProcessState.SUCCESS: "#1a7f37",
+    ProcessState.FAILED: "#cf222e",
+    ProcessState.CANCELLED: "#6e7781",
+}
+_COLOUR_CODE = re.compile(r"\x1b\[[0-9;:]*m")
+_CODE = re.compile("`([^`<]+)`")
+_LINE = 500
+"""Characters of a line that are shown."""
+
+
+@dataclass(frozen=True)
+class Face(LiveFace):
+    """A job as its card shows it; `since` is for how long it is in its state."""
+
+    process: Process | None = None
+    """None before there is one."""
+    short_id: str = ""
+    url: str = ""
+    tail: tuple[str, ...] = ()
+    """The last lines of the log, where the card shows them."""
+    lines: int = 0
+    """How many lines the log had until now, for a card that shows the last ones."""
+    displays: int = 0
+    """How many pictures and other rich outputs are in the log, for the same."""
+    results: str = ""
+    """What came back, as HTML that is safe."""
+    results_text: str = ""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.process is not None and self.process.status.closed
+
+    def html(self) -> str:
+        """Return it as HTML that stands for itself."""
+        first = f"{self.headline_html} · {self.name_html}" if self.process else ""
+        below = "<br>".join(line for line in [first, *self._below_html()] if line)
+        summary, lines = self._tail_title(), self._tail_lines()
+        opened = " open" if self.process and self.process.status is ProcessState.FAILED else ""
+        tail = f"<details{opened}><summary>{summary}</summary>{lines}</details>" if summary else ""
+        return f"<div>{below}{tail}{self.results}</div>"
+
+    @property
+    def headline_html(self) -> str:
+        """The executor and the state: the part that changes all the time."""
+        if self.process is None:
+            return ""
+        colour = COLOURS.get(self.process.status, "#6e7781")
+        return f'<span style="color:{colour}">●</span> <b>{_escaped(self._where())}</b> · {html.escape(self.state)}'
+
+    @property
+    def name_html(self) -> str:
+        """The process, which leads to the dashboard."""
+        name = f"<code>{html.escape(self.short_id)}</code>"
+        if urlsplit(self.url).scheme in {"http", "https"}:
+            name = f'<a href="{html.escape(self.url, quote=True)}" target="_blank" rel="noopener">{name}</a>'
+        return f"process {name}"
+
+    @property
+    def body_html(self) -> str:
+        """Everything below the first line, the tail of the log unfolded: replaced, it could not stay as it was left."""
+        summary = self._tail_title()
+        tail = f"<div>{summary}{self._tail_lines()}</div>" if summary else ""
+        return f"{'<br>'.join(self._below_html())}{tail}{self.results}"
+
+    def plain(self) -> str:
+        """Return it as text."""
+        first = f"{self._where()} · {self.state} · process {self.short_id}" if self.process else ""
+        lines = [first, *self._below()]
+        if self.moving is not None:
+            lines.append(describe_transfer(self.moving))
+        if title := self._tail_title():
+            lines += [title, *(f"  | {line}" for line in self.tail)]
+        return printable("\n".join(line for line in [*lines, self.results_text] if line))
+
+    @property
+    def state(self) -> str:
+        """The state and for how long, e.g. "running for 12 s"."""
+        if self.process is None:
+            return ""
+        state = describe_state(self.process)
+        return f"{state} for {self.since}" if self.since and not self.closed else state
+
+    def _where(self) -> str:
+        names = self.process.spec.conditions.executornames if self.process else None
+        return ", ".join(names or ()) or "any executor"
+
+    def _below(self) -> list[str]:
+        if self.closed:
+            return list(self.notes)
+        waiting = [f"waiting: {self.waiting}"] if self.waiting else []
+        return [*waiting, *self.notes, *([self.hint] if self.hint else [])]
+
+    def _below_html(self) -> list[str]:
+        lines = [_escaped(line) for line in self._below()]
+        if self.moving is not None:
+            done, total = self.moving.bytes_done, max(self.moving.bytes_total, 1)
+            text = html.escape(describe_transfer(self.moving))
+            lines.append(f'<progress value="{done}" max="{total}"></progress> {text}')
+        return lines
+
+    def _tail_title(self) -> str:
+        """Say what part of the log is shown; nothing if there is none."""
+        rich = f"{self.displays} rich output{'' if self.displays == 1 else 's'}" if self.displays else ""
+        if not self.tail:
+            return f"log: {rich}" if rich else ""
+        if self.lines > len(self.tail):
+            shown = f"the last {len(self.tail)} of {self.lines:,} lines"
+        else:
+            shown = f"{len(self.tail)} line{'' if len(self.tail) == 1 else 's'}"
+        return f"log: {shown}{f', {rich}' if rich else ''}"
+
+    def _tail_lines(self) -> str:
+        return f"<pre>{html.escape(chr(10).join(self.tail))}</pre>" if self.tail else ""
+
+
+def log_line(line: str) -> str:
+    """Return one line of a log as a card shows it: bounded, without colours."""
+    text = _COLOUR_CODE.sub("", printable(line))
+    return text if len(text) <= _LINE else f"{text[:_LINE]}…"
+
+
+def _escaped(text: str) -> str:
+    """Return text as HTML; what stands between backticks is code."""
+    lines = "<br>".join(html.escape(line) for line in printable(text).splitlines())
+    return _CODE.sub(r"<code>\1</code>", lines)
