@@ -147,7 +147,7 @@ def _describe(
 ) -> ExecutorView:
     work = Work(
         running=sum(process.assignedexecutorid == executor.executorid for process in running),
-        waiting=sum(_may_take(executor, process) for process in waiting),
+        waiting=sum(may_take(executor, process) for process in waiting),
         more_running=len(running) >= MAX_PROCESSES,
         more_waiting=len(waiting) >= MAX_PROCESSES,
     )
@@ -169,7 +169,8 @@ def _describe(
     )
 
 
-def _may_take(executor: Executor, process: Process) -> bool:
+def may_take(executor: Executor, process: Process) -> bool:
+    """Whether the process is for this executor."""
     conditions = process.spec.conditions
     if conditions.executornames:
         return executor.executorname in conditions.executornames

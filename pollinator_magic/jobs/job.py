@@ -20,7 +20,7 @@ from pollinator_magic.errors import (
 from pollinator_magic.jobs import results as results_module
 from pollinator_magic.jobs.events import Raised, StateChanged
 from pollinator_magic.jobs.follow import Pause, follow, wait_until_closed
-from pollinator_magic.jobs.log import JobLog, printable
+from pollinator_magic.jobs.log import JobLog, LogFile, printable
 from pollinator_magic.jobs.parameters import parameters_of
 from pollinator_magic.jobs.position import Reading
 from pollinator_magic.jobs.results import HIDDEN, Results
@@ -86,7 +86,9 @@ class Job:
     def refresh(self) -> Process:
         """Ask the server for the process, unless it is closed, and return it."""
         if not self.process.status.closed:
-            self.process = self.session.client.process(self.id)
+            found = self.session.client.process(self.id)
+            if not self.process.status.closed:  # the poller may have heard of its end while we were asking
+                self.process = found
         return self.process
 
     @property
@@ -136,6 +138,13 @@ class Job:
             elif isinstance(event, Raised):
                 self._raised = event
             yield event
+
+    def keep_log(self) -> None:
+        """Keep the log of a job that nobody has followed in `cfs/log/<process id>.log` of the project."""
+        if self.project is None or (path := self.project.log / f"{self.id}.log").exists():
+            return
+        with closing(LogFile(path)) as file:
+            file.write(str(self.log))
 
     def wait(self, timeout_s: float | None = None) -> Job:
         """Wait until the process is closed; return the job, or raise JobFailed, JobCancelled or TimeoutError.
@@ -259,7 +268,8 @@ class Job:
     ) -> Results:
         """Bring the results that match `patterns` into `to`, by default this job's own directory of the project.
 
-        Only there are the values that came back, whatever the patterns, because nobody else can read them. Raises ConfigurationError without a project and without `to`.
+        Only there are the values that came back, whatever the patterns, because nobody else can read them.
+        Raises ConfigurationError without a project and without `to`.
         """
         target = to or self._own_directory()
         label = self.result_label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,9 @@ class Row:
 
 
 def bring(job: Job, *, read_log: bool) -> Outcome:
-    """Return what a closed job gave back; with `read_log`, the end of a failed one's log is asked why."""
+    """Return what a closed job gave back, and keep its log; with `read_log`, the end of a failed one's is asked why."""
+    with suppress(PollinatorError):  # that it cannot be kept is no outcome of the job
+        job.keep_log()
     if job.process.status is ProcessState.CANCELLED:
         return Outcome()
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.client import MAX_PROCESSES
 from pollinator_magic.colonies.models import ExecutorState
-from pollinator_magic.jobs.executors import QUIET_AFTER_S
+from pollinator_magic.jobs.executors import QUIET_AFTER_S, may_take
 from pollinator_magic.screen import rough_duration
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ def why_waiting(
         return "there is no executor that could take it"
     said = [_heard(able, now or datetime.now(timezone.utc)), _ahead(process, able, waiting)]
     return "; ".join(part for part in said if part)
-
-
-def may_take(executor: Executor, process: Process) -> bool:
-    """Whether the process is for this executor."""
-    conditions = process.spec.conditions
-    if conditions.executornames:
-        return executor.executorname in conditions.executornames
-    return conditions.executortype in {"", executor.executortype}
 
 
 def _heard(able: Sequence[Executor], now: datetime) -> str:

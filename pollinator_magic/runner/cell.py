@@ -53,15 +53,7 @@ def compile_cell(source: bytes, filename: str) -> Program:
         raise
     except (RecursionError, TypeError, ValueError):
         pass  # a tree is more for the interpreter than the text: what is too deep for one may still be a program
-    return Program(_compile_text(source, filename))
-
-
-def _compile_text(source: bytes, filename: str) -> CodeType:
-    with own_imports():
-        import warnings
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # they have been shown
-        return compile(source, filename, "exec", dont_inherit=True)
+    return Program(compile(source, filename, "exec", dont_inherit=True))
 
 
 def _keep_value(tree: Any) -> bool:

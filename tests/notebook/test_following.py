@@ -60,7 +60,7 @@ def test_a_cell_is_awaited_where_it_can_be_and_shows_the_same_everywhere(ipykern
     (tmp_path / "in_a_file.ipy").write_text(cell)
     ways = {
         cell: True,
-        "# the project as it is\n%pollinate local --quiet\n%pollinator attach {_.id}": True,
+        "# the project as it is\n%pollinate local --quiet\n%pollinator attach {_.id} --all": True,
         f"%%time\n{cell}": False,
         f"%%timeit -n1 -r1\n{cell}": False,
         f"get_ipython().run_cell({cell!r}).success": False,
@@ -114,7 +114,7 @@ def test_variables_in_the_line_are_the_users(kernel):
     kernel.run("%%pollinate local --as job\nprint('value is', 42)")
     kernel.run("magic = line = self = token = job.short_id")
     for name in ("magic", "line", "self", "token"):
-        assert "value is 42" in kernel.run(f"%pollinator attach {{{name}}}").printed
+        assert "value is 42" in kernel.run(f"%pollinator attach {{{name}}} --all").printed
 
     kernel.run("magic = line = cell = self = token = 'local'")
     for name in ("magic", "line", "cell", "self", "token"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -118,6 +119,25 @@ def test_another_language_has_a_source_file_of_its_own(execute, tmp_path):
 
     assert printed(notebook.cells[2]).strip().endswith("42")
     assert (tmp_path / "cfs" / "src" / "main.py").read_text() == "print(1)\n"
+
+
+OTHER_LANGUAGES = {
+    "bash": ("main.sh", 'name=bash; echo "from $name $((40 + 2))"; echo 1 > result/one.txt'),
+    "perl": ("main.pl", 'print "from perl ", 40 + 2, "\\n"; open(F, ">result/one.txt"); print F 1;'),
+    "node": ("main.js", "console.log(`from node ${40 + 2}`); require('fs').writeFileSync('result/one.txt', '1')"),
+    "Rscript": ("main.R", 'cat("from Rscript", 40 + 2, "\\n"); writeLines("1", "result/one.txt")'),
+}
+
+
+@pytest.mark.parametrize("command", [name for name in OTHER_LANGUAGES if shutil.which(name)])
+def test_other_languages_run_plainly_and_their_results_come_back(execute, tmp_path, command: str):
+    source, program = OTHER_LANGUAGES[command]
+
+    notebook = execute(LOAD, f"%%pollinate local --cmd {command}\n{program}", "list(_.results), _.value")
+
+    assert f"from {command} 42" in printed(notebook.cells[1])
+    assert (tmp_path / "cfs" / "src" / source).exists()
+    assert shown(notebook.cells[2])[-1] == "(['one.txt'], None)"
 
 
 def test_the_line_magic_runs_the_project_as_it_is(execute):

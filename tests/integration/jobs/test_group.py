@@ -464,3 +464,12 @@ def test_the_cells_other_files_go_along_once(session, project, operations):
 
     assert [own_lines(job)[-1] for job in group.wait(WAIT_S)] == ["2", "4", "6"]
     assert Counter(operations)["createsnapshotmsg"] == 1
+
+
+def test_the_log_of_every_job_is_kept(session, project):
+    group = submit_each(session, project, [{"x": 1}, {"x": 2}], source="import os; print('log of', os.environ['x'])")
+    group.wait(WAIT_S)
+    group.collect()
+
+    kept = [(project.log / f"{job.id}.log").read_text().splitlines()[-1] for job in group]
+    assert kept == ["log of 1", "log of 2"]

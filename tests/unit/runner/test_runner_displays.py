@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
+import re
+import struct
 import subprocess
+import termios
+import time
 
 import pytest
 from cell_jobs import WAIT_S, environment, interpreters, oldest_newest_and_this
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pollinator_magic.jobs.events import Displayed, LogText
 from pollinator_magic.jobs.stream import LogDecoder
+from pollinator_magic.runner.log import _pieces
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
@@ -57,7 +65,7 @@ class Value:
     def _repr_latex_(self): return "$x$", {"size": "large"}
     def _repr_svg_(self): return "<svg/>"
     def _repr_png_(self): return bytes.fromhex("%s")
-    def _repr_jpeg_(self): raise AssertionError("there is a picture")
+    def _repr_jpeg_(self): return b"not needed"
     def _repr_json_(self): return {"a": [1, float("nan")]}
     def _repr_javascript_(self): return None
     def _repr_markdown_(self): raise ValueError
@@ -245,11 +253,38 @@ def test_ranks_that_write_at_the_same_time_do_not_damage_outputs(cell_job):
 def test_a_log_that_does_not_wait_gets_whole_outputs(cell_job):
     job = cell_job(LARGE + "for n in range(10):\n    display(Large(30_000))\n")
     process = job.popen(stdout=subprocess.PIPE, preexec_fn=lambda: os.set_blocking(1, False))
+    deadline, sizes = time.monotonic() + WAIT_S, [0]
+    while sizes[-1] == 0 or sizes[-10:] != sizes[-1:] * 10:  # until it is full
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        sizes.append(_unread_bytes(process.stdout))
     text, _ = process.communicate(timeout=WAIT_S)
 
     decoder = LogDecoder()
     assert sum(isinstance(event, Displayed) for event in decoder.feed(text.decode(), 0)) == 10
     assert process.returncode == 0
+
+
+def _unread_bytes(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"0000"))[0]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(alphabet="ab\n", max_size=20).map(lambda text: text * 500),
+            st.integers(0, 3900).map(lambda length: "\x1b]5470;" + "x" * length + "\x07"),
+        )
+    )
+)
+def test_what_is_written_is_cut_between_control_sequences_so_that_a_pipe_keeps_it_together(texts):
+    whole = "".join(text + "\n" for text in texts).encode()
+    pieces = _pieces(whole)
+
+    assert b"".join(pieces) == whole
+    assert max(map(len, pieces), default=0) <= 4096
+    for command in re.findall(rb"\x1b\]5470;x*\x07", whole):
+        assert any(command in piece for piece in pieces)
 
 
 def test_outputs_are_bounded_in_number_and_that_is_said_once(cell_job):

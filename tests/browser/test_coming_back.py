@@ -1,0 +1,126 @@
+"""The first minute, and coming back: after a restart of the kernel, and to a notebook that was saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import KERNEL_IS_IDLE
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+LOAD = "%load_ext pollinator_magic"
+RUN_ALL = "() => void window.jupyterapp.commands.execute('notebook:run-all-cells')"
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
+FIGURE = """%%pollinate local
+import matplotlib.pyplot as plt
+import pandas as pd
+
+print("drawing")
+plt.plot([1, 4, 9])
+plt.show()
+print("done")
+pd.DataFrame({"n": [1, 2, 3], "square": [1, 4, 9]}).to_csv("result/squares.csv", index=False)
+"""
+
+
+@pytest.fixture
+def go(tmp_path):
+    """The file that jobs of this test wait for."""
+    file = tmp_path / "go"
+    yield file
+    file.touch()  # what still waits for it would keep later jobs from running
+
+
+def output(page, number: int):
+    return page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea-output")
+
+
+def run(page, number: int) -> None:
+    """Run one cell, as if somebody had selected it."""
+    page.evaluate(
+        "n => { const nb = window.jupyterapp.shell.currentWidget.content; nb.activeCellIndex = n; nb.deselectAll();"
+        " void window.jupyterapp.commands.execute('notebook:run-cell'); }",
+        number,
+    )
+
+
+def picture(page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@pytest.mark.parametrize("notebook_7", [False, True], ids=["JupyterLab", "Notebook 7"])
+def test_the_first_minute(new_notebook, notebook_7):
+    page = new_notebook(
+        LOAD,
+        '%%pollinate local\nimport socket\nprint("hello from", socket.gethostname())',
+        notebook_7=notebook_7,
+    )
+
+    page.evaluate(RUN_ALL)
+    output(page, 1).get_by_text("hello from").wait_for()
+    output(page, 1).get_by_text("success after").wait_for()
+
+    assert output(page, 0).count() == 0
+    assert page.locator(".jp-RenderedText[data-mime-type*='error']").count() == 0
+
+
+def test_after_a_restart_of_the_kernel_attach_goes_on_in_the_log(new_notebook, go):
+    job = (
+        f"import os, time\nprint('first', flush=True)\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\nprint('second')\n"
+    )
+    page = new_notebook(
+        LOAD,
+        f"%%pollinate local\n{job}",
+        "from pathlib import Path\n"
+        "(job,) = [path.name for path in Path('.pollinator/jobs').iterdir()]\n"
+        "%pollinator attach {job}",
+    )
+    run(page, 0)
+    run(page, 1)
+    output(page, 1).get_by_text("first", exact=True).wait_for()
+
+    page.evaluate(RESTART)
+    page.wait_for_function(KERNEL_IS_IDLE)
+    run(page, 0)
+    run(page, 2)
+    output(page, 2).get_by_text("goes on where it was left").wait_for()
+    output(page, 2).get_by_text("running for").wait_for()
+    go.touch()
+
+    output(page, 2).get_by_text("success after").wait_for()
+    output(page, 2).get_by_text("second", exact=True).wait_for()
+    picture(page, "attached-after-restart")
+    shown = "".join(output(page, 2).all_inner_texts())
+    assert "first" not in shown
+    assert shown.count("second") == 1
+
+
+def test_a_saved_notebook_can_be_read_without_its_kernel(new_notebook, visit, lab, tmp_path):
+    page = new_notebook(LOAD, FIGURE)
+    page.evaluate(RUN_ALL)
+    output(page, 1).get_by_text("success after").wait_for()
+    output(page, 1).locator("table", has_text="integer").wait_for()
+    page.evaluate(SAVE)
+    saved = lab.root / tmp_path.name / "notebook.ipynb"
+    elsewhere = saved.with_name("elsewhere.ipynb")
+    content = json.loads(saved.read_text())
+    content["metadata"]["kernelspec"] = {"name": "not-here", "display_name": "Not here", "language": "python"}
+    elsewhere.write_text(json.dumps(content))
+
+    page.goto(lab.address(elsewhere.relative_to(lab.root).as_posix()))
+    page.get_by_text("success after").first.wait_for()
+    picture(page, "saved-without-kernel")
+
+    assert output(page, 1).get_by_text("drawing").is_visible()
+    assert output(page, 1).locator("img").is_visible()
+    assert output(page, 1).locator("table", has_text="integer").is_visible()
+    assert page.get_by_text("Error displaying widget").count() == 0
+    kinds = {kind for cell in content["cells"] for one in cell.get("outputs", []) for kind in one.get("data", {})}
+    assert "application/vnd.jupyter.widget-view+json" not in kinds
