@@ -282,6 +282,10 @@ def pull(args: argparse.Namespace, context: Context) -> None:
         results = job.fetch_results(tuple(args.patterns or ["*"]), to=to, progress=progress)
     if to is None:
         job.show_results()
+    if not results:
+        asked = f" that matches {' or '.join(args.patterns)}" if args.patterns else ""
+        context.screen.show(f"Process {job.short_id} left no result{asked}.")
+        return
     context.screen.show(f"{results!r}\nin {to or (job.project.result if job.project else results.root)}")
 
 

@@ -242,6 +242,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest of `known`, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    """Return " Did you mean 'x'?" for the nearest of `known`, whatever the case of its letters, or nothing."""
+    by_small_letters = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_small_letters, n=1)
+    return f" Did you mean {by_small_letters[near[0]]!r}?" if near else ""

@@ -181,6 +181,8 @@ def run_options(parsed: argparse.Namespace) -> RunOptions:
 
 def cell_options(parsed: argparse.Namespace) -> RunOptions:
     """Make RunOptions of what a parser with `add_cell_options` too has read."""
+    if parsed.each and "=" not in parsed.each[0]:
+        raise UsageError(f"--each {parsed.each[0]} lacks its values. For example: --each lr=0.1,0.01 seed=1:5")
     each = [word for word in parsed.each or () if "=" in word]
     # `--each lr=1,2 local` means the executor, although an option with several values takes every word that follows.
     parsed.executors = [*parsed.executors, *(word for word in parsed.each or () if "=" not in word)]

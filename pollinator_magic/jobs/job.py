@@ -43,6 +43,13 @@ LINES_IN_MESSAGE = 5
 LINES_OF_TRACEBACK = 15
 _ENTRIES_WITH_END = 50
 _LONGEST_VALUE = 200
+_LONGEST_LINE = 2000
+_ERRORS = 10  # of the executor: all that it and the program say ends up in the notebook's file
+_REMEDIES = (
+    (re.compile(r"(?i)walltime"), "Give it more time with --walltime. "),
+    (re.compile(r"SIGKILL|signal 9\b|status 137\b|(?i:out.of.memory)"), "It may have needed more memory: see --mem. "),
+    (re.compile(r"status 127\b"), "A command of it was not found: see --cmd, --init and --image. "),
+)
 _EXIT_STATUS = re.compile(r"(?i)exit (?:status|code):? \d+(?: (?:on|of|in) .*)?")
 _ID = re.compile(r"[0-9A-Za-z]+")
 
@@ -224,8 +231,10 @@ class Job:
     @staticmethod
     def _end(exception: Raised | None, tail: str) -> list[str]:
         if exception is not None and exception.traceback:
-            return exception.traceback.splitlines()[-LINES_OF_TRACEBACK:]
-        return tail.splitlines()[-LINES_IN_MESSAGE:]
+            lines = exception.traceback.splitlines()[-LINES_OF_TRACEBACK:]
+        else:
+            lines = tail.splitlines()[-LINES_IN_MESSAGE:]
+        return [_shortened(line, _LONGEST_LINE) for line in lines]
 
     def _failure(self, exception: Raised | None, end: Sequence[str]) -> str:
         """Say what failed where, the end of the log, what was kept, and where to read on."""
@@ -235,18 +244,18 @@ class Job:
         kept = Results(self._fetched) if self._fetched else None
         if kept:
             lines.append(f"It left {kept.count}, which were fetched.")
-        lines.append(f"`%pollinator logs {self.short_id}` shows the whole log.")
+        advice = _advice(self.process.errors, exception)
+        lines.append(f"{advice}`%pollinator logs {self.short_id}` shows the whole log.")
         return printable("\n".join(lines))
 
     def _reason(self, exception: Raised | None) -> str:
         """Say what the program raised, if that is known, and what the executor said beyond its exit status."""
-        errors = [error.strip().removesuffix(".") for error in self.process.errors]
+        errors = [_shortened(error.strip().removesuffix("."), _LONGEST_LINE) for error in self.process.errors[:_ERRORS]]
         if exception is None:
             return "; ".join(errors) or "the executor gave no reason"
         value = (exception.value.splitlines() or [""])[0]
         words = f"{exception.name}: {value}" if value else exception.name
-        if len(words) > _LONGEST_VALUE:
-            words = words[:_LONGEST_VALUE] + "…"
+        words = _shortened(words, _LONGEST_VALUE)
         place = f" (line {exception.line} of the cell)" if exception.line is not None else ""
         return "; ".join([words.removesuffix(".") + place, *(e for e in errors if not _EXIT_STATUS.fullmatch(e))])
 
@@ -333,6 +342,14 @@ class Job:
         return f"<Job {self.short_id} on {names}: {self.process.status}>"
 
 
+def _advice(errors: Sequence[str], exception: Raised | None) -> str:
+    """Say what may help, where that is known."""
+    if exception is not None and exception.name == "ModuleNotFoundError":
+        return "Packages that are not there can be installed with --pip. "
+    said = "; ".join(errors)
+    return next((remedy for pattern, remedy in _REMEDIES if pattern.search(said)), "")
+
+
 def _checked_id(process: Process) -> str:
     """Return the id of a process; it comes from the server, and files are named by it."""
     if not _ID.fullmatch(process.processid):
@@ -342,3 +359,7 @@ def _checked_id(process: Process) -> str:
 
 def _belongs(process: Process, project: Project) -> bool:
     return any(f"/pollinator/{project.name}/" in mount.label for mount in process.spec.fs.dirs)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"

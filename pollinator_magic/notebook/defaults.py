@@ -6,7 +6,12 @@ Values are written as on the option line and are judged when a cell is run.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from traitlets import Bool, CUnicode, Dict, Enum, HasTraits, Int, List, Unicode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _OPTION_OF_TRAIT = {
     **{name: name for name in ("nodes", "ppn", "cpu", "mem", "gpu", "walltime", "image", "init", "source")},
@@ -59,6 +64,13 @@ class RunDefaults(HasTraits):
     log_kib = Int(
         256, min=0, help="How much of a log becomes ordinary output, in KiB; from there its end is shown."
     ).tag(config=True)
+
+    def blamed(self, message: str, line: Sequence[str]) -> str:
+        """Return an error about an option, with where its value comes from if that is not this option line."""
+        flag = message.split(" ", 1)[0]
+        trait = flag.removeprefix("--")
+        from_here = flag.startswith("--") and flag not in line and trait in _OPTION_OF_TRAIT and getattr(self, trait)
+        return f"{message} It is the default that `%config PollinateMagics.{trait}` holds." if from_here else message
 
     def option_defaults(self) -> dict[str, object]:
         """Return the values for the parser of the option line, by its names; empty ones are left out."""

@@ -20,6 +20,7 @@ from pollinator_magic.notebook.card import JobCard
 from pollinator_magic.notebook.following import WINDOW_S, Following, follow_awaiting, follow_blocking
 from pollinator_magic.notebook.gallery import show_results
 from pollinator_magic.notebook.logview import LogView
+from pollinator_magic.notebook.markup import NO_TEX
 from pollinator_magic.screen import Ending, TerminalScreen, describe_connection, describe_detached, text_table
 
 if TYPE_CHECKING:
@@ -163,4 +164,4 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as plain HTML, everything escaped."""
     head = "".join(f"<th {_LEFT}>{html.escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td {_LEFT}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{f'<thead><tr>{head}</tr></thead>' if any(header) else ''}<tbody>{body}</tbody></table>"
+    return f"<table {NO_TEX}>{f'<thead><tr>{head}</tr></thead>' if any(header) else ''}<tbody>{body}</tbody></table>"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.envelope import printable
 from pollinator_magic.jobs.executors import DROPPED_AFTER_S, QUIET_AFTER_S, Condition
+from pollinator_magic.notebook.markup import NO_TEX
 from pollinator_magic.screen import human_duration, text_table
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ def static_table(views: Sequence[ExecutorView], caption: str) -> tuple[str, str]
     head = "".join(f"<th {_LEFT}>{cell}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td {_LEFT}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     caption = printable(caption)
+    as_html = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return (
-        f"<div>{html.escape(caption)}</div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        f"<div {NO_TEX}><div>{html.escape(caption)}</div>{as_html}</div>",
         f"{caption}\n{text_table(header, rows)}",
     )
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.log import printable
 from pollinator_magic.notebook.livecard import LiveFace
+from pollinator_magic.notebook.markup import NO_TEX
 from pollinator_magic.screen import describe_state, describe_transfer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Face(LiveFace):
         summary, lines = self._tail_title(), self._tail_lines()
         opened = " open" if self.process and self.process.status is ProcessState.FAILED else ""
         tail = f"<details{opened}><summary>{summary}</summary>{lines}</details>" if summary else ""
-        return f"<div>{below}{tail}{self.results}</div>"
+        return f"<div {NO_TEX}>{below}{tail}{self.results}</div>"
 
     @property
     def headline_html(self) -> str:

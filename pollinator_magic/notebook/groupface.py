@@ -18,6 +18,7 @@ from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.parameters import describe_value
 from pollinator_magic.notebook.face import COLOURS
 from pollinator_magic.notebook.livecard import LiveFace
+from pollinator_magic.notebook.markup import NO_TEX
 from pollinator_magic.screen import describe_transfer, human_duration, text_table
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class GroupFace(LiveFace):
 
     def html(self) -> str:
         """Return the whole card as HTML."""
-        return f"<div>{self.head_html()}{self._details_html()}</div>"
+        return f"<div {NO_TEX}>{self.head_html()}{self._details_html()}</div>"
 
     def head_html(self) -> str:
         """Return the card without its rows."""
@@ -195,7 +196,7 @@ def table_html(header: Sequence[str], rows: Iterable[Sequence[str]], *, total: i
         body.append(row)
     head = f"{''.join(f'<th>{_escaped(name)}</th>' for name in header[:-1])}<th {_LEFT}>{_escaped(header[-1])}</th>"
     more = f"<div>and {total - len(body)} more: <code>_.frame()</code> has all</div>" if len(body) < total else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{more}"
+    return f"<table {NO_TEX}><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{more}"
 
 
 def _chosen(rows: Sequence[Row]) -> list[Row]:

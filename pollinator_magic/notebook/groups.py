@@ -89,7 +89,7 @@ class GroupView:
         self._group.collect()
         self._card.finish(listed=False)
         rows = self._group.rows()
-        if not self._quiet and any(row.says for row in rows):
+        if not self._quiet:
             display({"text/html": values_html(rows), "text/plain": rows_text(rows)}, raw=True)
 
     def leave(self) -> None:

@@ -45,18 +45,26 @@ class PollinateMagics(RunDefaults, Magics):
 
             %%pollinate local                     on this machine, no account needed
             %%pollinate lumi-std --nodes 4        on the executor lumi-std, four nodes
+            %%pollinate local --in x --out y      a variable into the job, another one back
+            %%pollinate local --each lr=0.1,0.01  one job for each value, one table of what they gave
+            %%pollinate local --detach            go on at once; the card shows how the job is
+            %%pollinate local --cached            what the same cell gave before, if it has run
             %%pollinate local --cmd bash          another language
             %%pollinate local --dry-run           show what would be sent, send nothing
             %pollinate lumi-std --walltime 2h     the project in cfs/src as it is
 
-        What the program leaves in `result/` comes back: as previews below the cell, as files in `cfs/result`, and as
-        `_.results["name"]`. `%pollinator help` lists everything else.
+        The cell runs as a notebook would run it: figures and the last expression are displayed. What the program leaves
+        in `result/` comes back: as previews below the cell, as files in `cfs/result`, and as `_.results["name"]`;
+        `_.value` is the last expression. `%pollinator help` lists everything else.
         """
         prog = "%pollinate" if cell is None else "%%pollinate"
+        words = split(line)
+        if "--help" in words or "-h" in words:
+            return self._carry_out(self._explain)
         options = parse_run_line(prog, line, self.option_defaults())
         if cell is not None and not cell.strip():
             raise UsageError("%%pollinate: the cell is empty. Its lines below the first are the program that is run.")
-        return self._carry_out(lambda context: self._run(context, options, cell))
+        return self._carry_out(lambda context: self._run(context, options, cell, words))
 
     @line_magic
     def pollinator(self, line: str) -> Coroutine[Any, Any, None] | None:
@@ -96,11 +104,17 @@ class PollinateMagics(RunDefaults, Magics):
         coroutine = work(self._context(awaited=awaited))
         return coroutine if awaited else complete(coroutine)
 
-    async def _run(self, context: Context, options: RunOptions, cell: str | None) -> None:
+    @staticmethod
+    async def _explain(context: Context) -> None:
+        context.screen.show(PollinateMagics.pollinate.__doc__ or "")
+
+    async def _run(self, context: Context, options: RunOptions, cell: str | None, words: list[str]) -> None:
         from pollinator_magic.commands import run_project
         from pollinator_magic.jobs.parameterfile import parameter_sets
+        from pollinator_magic.notebook.cellcommands import refuse_commands
         from pollinator_magic.notebook.groups import Sweep
         from pollinator_magic.project import Project
+        from pollinator_magic.project.runnerfiles import is_python
         from pollinator_magic.running import apply
 
         swept = bool(options.each or options.map_file)
@@ -112,9 +126,15 @@ class PollinateMagics(RunDefaults, Magics):
             session = context.session(names)
             if not Project(context.directory).file.exists():
                 session.require_executors(names)
-        project = apply(self._project(context.directory, names), options)
+        project = self._project(context.directory, names)
+        try:
+            project = apply(project, options)
+        except UsageError as error:
+            raise UsageError(self.blamed(str(error), words)) from None
         if cell is not None and options.source is None:
             project = project.with_options(source=_source_name(options.command, project.environment.source))
+        if cell is not None and is_python(project.environment):
+            refuse_commands(cell)
         if swept:
             await Sweep(context, project, options, parameters, runner).start(cell)
         else:
@@ -188,11 +208,17 @@ class PollinateMagics(RunDefaults, Magics):
             raise VariableError("\n".join(problems.values()), process_id=job.id, name=next(iter(problems)))
 
     def _recall(self, name: str) -> Job | None:
-        """Return the job that the notebook's variable of this name holds, if it holds one."""
+        """Return the job that the notebook's variable of this name holds, if any; raise UsageError for a group."""
         from pollinator_magic.jobs import Job
+        from pollinator_magic.jobs.group import Group
 
         shell: Any = self.shell
         value = shell.user_ns.get(name)
+        if isinstance(value, Group):
+            raise UsageError(
+                f"{name!r} holds {len(value)} jobs. Use `{name}.wait()`, `{name}.cancel()` or `{name}.frame()`, "
+                f"or name one of them: `{{{name}[0].id}}`."
+            )
         return value if isinstance(value, Job) else None
 
     @staticmethod

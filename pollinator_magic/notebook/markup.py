@@ -19,7 +19,7 @@ is can only be guessed: nothing leads out of its frame."""
 _KEPT = (
     "a abbr article aside b bdi bdo blockquote br caption center cite code col colgroup data dd del details dfn div dl "
     "dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li mark nav ol p pre q rp rt ruby s samp "
-    "section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr"
+    "section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var"
 )
 _GONE_WITH_CONTENT = (
     "applet audio button canvas embed form iframe math noembed noframes noscript object option script select style svg "
@@ -61,9 +61,15 @@ _ELSEWHERE = re.compile(
 
 _RAW_HTML = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(r"\](?=[(:\[])")
+_WRITTEN_IN_NUMBERS = re.compile(r"&(?=#|bsol;)")
 _JOINER = "\u2060"
 """Takes no room, and parts characters that would mean something together."""
-_REACHING_TEX = re.compile(r"\\(?=(?:href|url|require|includegraphics|class|cssId|style|html\w{1,9})(?![A-Za-z]))")
+_REACHING_TEX = re.compile(
+    r"\\(?=(?:href|url|require|includegraphics|class|cssId|style|html\w{1,9}"
+    r"|mmlToken|bbox|fcolorbox|setOptions)(?![A-Za-z]))"  # of MathJax: they take attributes and styles
+)
+NO_TEX = 'class="mathjax_ignore tex2jax_ignore"'
+"""On an element of ours: its text is no TeX, which front ends would look for in all HTML (MathJax from 3 on, and 2)."""
 
 
 def sandboxed_frame(document: str, *, scripts: bool, otherwise: str = "") -> str:
@@ -111,7 +117,7 @@ def clean_html(document: str) -> str | None:
         return None
     import nh3
 
-    return nh3.clean(
+    clean = nh3.clean(
         document,
         tags=set(_KEPT.split()),
         clean_content_tags=set(_GONE_WITH_CONTENT.split()),
@@ -120,17 +126,24 @@ def clean_html(document: str) -> str | None:
         url_schemes={"data"},
         link_rel=None,
     ).strip()
+    return _unreaching(clean)  # front ends set the TeX in HTML too
 
 
 def inert_markdown(text: str) -> str:
     """Return Markdown that holds no HTML, links or pictures by address, and looks the same otherwise, in code too."""
     text = _RAW_HTML.sub("<" + _JOINER, text)
-    return _REACHING_TEX.sub(lambda _: "\\" + _JOINER, _LINK.sub("]" + _JOINER, text))
+    text = _WRITTEN_IN_NUMBERS.sub("&" + _JOINER, text)  # Markdown would make a backslash, or the rest of a word, of it
+    return _unreaching(_LINK.sub("]" + _JOINER, text))
 
 
 def inert_tex(text: str) -> str | None:
     """Return TeX that means the same and can be no HTML; None if it would reach beyond its formula."""
     return None if _REACHING_TEX.search(text) else _RAW_HTML.sub("< ", text)
+
+
+def _unreaching(text: str) -> str:
+    """Return text in which no TeX can reach beyond its formula."""
+    return _REACHING_TEX.sub(lambda _: "\\" + _JOINER, text)
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:

@@ -207,7 +207,10 @@ class Project:
             lock.release()
 
     def _make_state(self) -> None:
-        make_directory(self.state)
+        try:
+            make_directory(self.state)
+        except ProjectError as error:
+            raise ProjectError(f"{error} A project needs a directory that can be written: go to another one.") from None
         write_if_absent(self.state / ".gitignore", "*\n")
 
 

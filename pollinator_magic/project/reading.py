@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAXIMUM_SIZE = 64 * 1024  # bytes; real ones have a few hundred
 _NULL = "tag:yaml.org,2002:null"
+_NUMBERS = {"count": "must be a whole number", "walltime": "must be a positive whole number of seconds"}
 _TRUE = {"true", "yes", "on", "y"}
 _FALSE = {"false", "no", "off", "n"}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)")
@@ -165,7 +166,7 @@ class _Section:
         return node.value if node else ""
 
     def number(self, key: str) -> int:
-        expected = "must be a whole number" if key == "count" else "must be a positive whole number"
+        expected = _NUMBERS.get(key, "must be a positive whole number")
         node = self._scalar(key, expected)
         if node is None:
             return 0

@@ -20,6 +20,8 @@ _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000  # numpy's own bound: more could crash the parser of Python literals
 _PIECE = 16 << 20
 _NUMBERS = "biufc"
+_WRITTEN: dict[str, tuple[type, ...]] = {"str_": (str,), "bytes_": (bytes,), "": (bool, int, float, complex)}
+"""What stands for a scalar in JSON, by the name of its type; "" is for all the others."""
 
 
 def numpy_if_loaded() -> Any:
@@ -74,11 +76,12 @@ def read_array(file: BinaryIO, size: int) -> Any:
         raise Unreadable(f"its .npy header cannot be understood ({type(error).__name__})") from None
     if dtype.hasobject:
         raise Unreadable("it is an array of Python objects, which only a pickle can hold")
-    expected = dtype.itemsize
+    count = 1
     for side in shape if whole else ():
-        expected *= side
+        count *= side
+    expected = count * dtype.itemsize
     here = size - (12 if wide else 10) - length
-    if not whole or expected != here:
+    if not whole or expected != here or (not dtype.itemsize and count > size):  # of nothing there could be any number
         raise Unreadable("its .npy header does not fit its size")
     try:
         array = np.empty(shape, dtype, order=order)
@@ -126,6 +129,8 @@ def scalar(value: Any, encode: Encode) -> Any:
 def read_scalar(parts: list[Any]) -> Any:
     """Return what `scalar` has written."""
     name, value = parts
+    if type(value) not in _WRITTEN.get(name, _WRITTEN[""]):  # of a range numpy makes an array, of a number bytes
+        raise ValueError(type(value))
     try:
         np = imported("numpy")
     except Unreadable:

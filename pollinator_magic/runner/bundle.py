@@ -77,9 +77,7 @@ def plain(value: Any) -> str:
     """Return the text that a notebook shows for a value, in bounds."""
     try:
         return shortened(_pretty(value), LONGEST_TEXT)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  even one that would end the program: a script would not have asked
+    except Exception as error:  # noqa: BLE001  a value's own methods may raise anything
         return f"<{type_name(value)} object; showing it raised {type_name(error)}>"
 
 
@@ -148,9 +146,7 @@ def _call(value: Any, method: str, *words: Any, **arguments: Any) -> Any:
     try:
         function = getattr(value, method, None)
         return None if function is None else function(*words, **arguments)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001  even one that would end the program: a script would not have asked
+    except Exception:  # noqa: BLE001  a value's own methods may raise anything
         return None
 
 

@@ -88,11 +88,9 @@ def _save(value: Any, directory: str, name: str, settings: Settings, *, limit: i
             from . import variables
         with own_imports(hidden=not allowed):
             variables.save(value, directory, name, reads=reads, allow_pickle=allowed, limit=limit)
-    except KeyboardInterrupt:
-        raise
     except OSError as error:
         _save_problem(directory, name, f"it cannot be written ({error.strerror})")
-    except BaseException as error:  # noqa: BLE001  the value's own methods are called, and may do anything
+    except Exception as error:  # noqa: BLE001  a value's own methods may raise anything
         _save_problem(directory, name, str(error) or type(error).__name__)
 
 

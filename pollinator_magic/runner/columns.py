@@ -22,6 +22,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .arrays import imported
+from .plain import listed
 from .problems import Unsupported, unsupported
 from .tables import has_pyarrow
 
@@ -168,7 +169,17 @@ def _read_frame(parts: dict[str, Any]) -> Any:
     return frame
 
 
+def _present(values: Any) -> Any:
+    """Return values that are there; of a range or a single one, pandas would make as many as it is asked for."""
+    arrays = (imported("numpy").ndarray, imported("pandas").api.extensions.ExtensionArray)
+    if not isinstance(values, arrays) or values.ndim != 1:
+        raise ValueError(type(values))
+    return values
+
+
 def _as_series(values: Any, index: Any, name: Any = None) -> Any:
+    if len(_present(values)) != len(index):
+        raise ValueError(len(values))
     return imported("pandas").Series(values, index=index, dtype=_said(values), name=name, copy=False)
 
 
@@ -184,7 +195,7 @@ def _said(values: Any) -> Any:
 
 
 def _read_index(parts: dict[str, Any]) -> Any:
-    values = parts["values"]
+    values = _present(parts["values"])
     index = imported("pandas").Index(values, dtype=_said(values), name=parts["name"])
     if parts.get("freq"):
         with contextlib.suppress(ValueError):  # versions of pandas name frequencies differently
@@ -193,7 +204,7 @@ def _read_index(parts: dict[str, Any]) -> Any:
 
 
 def _read_objects(values: list[Any]) -> Any:
-    array = imported("numpy").empty(len(values), dtype=object)
+    array = imported("numpy").empty(len(listed(values)), dtype=object)
     for at, value in enumerate(values):  # one by one: a list of lists would become two dimensions
         array[at] = value
     return array
@@ -201,7 +212,7 @@ def _read_objects(values: list[Any]) -> Any:
 
 def _read_strings(parts: list[Any]) -> Any:
     values, storage, missing = parts
-    pd = imported("pandas")
+    values, pd = listed(values), imported("pandas")
     if not has_pyarrow():
         storage = "python"
     if missing == "NA":
@@ -221,7 +232,9 @@ def _read_nullable(parts: list[Any]) -> Any:
 
 
 def _read_zoned(parts: list[Any]) -> Any:
-    return imported("pandas").DatetimeIndex(parts[0]).tz_localize("UTC").tz_convert(_known_zone(parts[1])).array
+    return (
+        imported("pandas").DatetimeIndex(_present(parts[0])).tz_localize("UTC").tz_convert(_known_zone(parts[1])).array
+    )
 
 
 def _known_zone(zone: Any) -> Any:
@@ -233,7 +246,21 @@ def _known_zone(zone: Any) -> Any:
 
 def _read_periods(parts: list[Any]) -> Any:
     pd = imported("pandas")
-    return pd.arrays.PeriodArray(parts[0], dtype=pd.PeriodDtype.construct_from_string(parts[1]))
+    return pd.arrays.PeriodArray(_present(parts[0]), dtype=pd.PeriodDtype.construct_from_string(parts[1]))
+
+
+def _read_multi_index(parts: dict[str, Any]) -> Any:
+    codes = [_present(codes) for codes in parts["codes"]]
+    return imported("pandas").MultiIndex(levels=parts["levels"], codes=codes, names=parts["names"])
+
+
+def _read_categorical(parts: list[Any]) -> Any:
+    return imported("pandas").Categorical.from_codes(_present(parts[0]), parts[1], ordered=parts[2])
+
+
+def _read_intervals(parts: list[Any]) -> Any:
+    left, right, closed = parts
+    return imported("pandas").arrays.IntervalArray.from_arrays(_present(left), _present(right), closed)
 
 
 def _read_timestamp(parts: list[Any]) -> Any:
@@ -246,13 +273,13 @@ TAGS: dict[str, Callable[[Any], Any]] = {
     "$series": _read_series,
     "$index": _read_index,
     "$range_index": lambda parts: imported("pandas").RangeIndex(*parts[:3], name=parts[3]),
-    "$multi_index": lambda parts: imported("pandas").MultiIndex(**parts),
+    "$multi_index": _read_multi_index,
     "$objects": _read_objects,
     "$strings": _read_strings,
-    "$categorical": lambda parts: imported("pandas").Categorical.from_codes(parts[0], parts[1], ordered=parts[2]),
+    "$categorical": _read_categorical,
     "$zoned": _read_zoned,
     "$nullable": _read_nullable,
-    "$intervals": lambda parts: imported("pandas").arrays.IntervalArray.from_arrays(*parts),
+    "$intervals": _read_intervals,
     "$periods": _read_periods,
     "$Timestamp": _read_timestamp,
     "$Timedelta": lambda value: imported("pandas").Timedelta(value),

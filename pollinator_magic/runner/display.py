@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from .publisher import Publisher
 
+_MOST_CLEARED = 1000
+
 _state: _State
 """Set by `use`, before anything else here is called."""
 
@@ -73,7 +75,10 @@ def display(
         if raw:
             publish_display_data(obj, metadata, transient=transient, update=update)
         elif not _shows_itself(obj):
-            _display_value(obj, include, exclude, metadata, transient.get("display_id") or "", update=update)
+            try:
+                _display_value(obj, include, exclude, metadata, transient.get("display_id") or "", update=update)
+            except Exception:  # noqa: BLE001, S112  as in the notebook, a value that cannot be shown ends nothing
+                continue
     return DisplayHandle(transient["display_id"]) if display_id is not None else None
 
 
@@ -148,7 +153,8 @@ def publish_bundle(
     if _state.clears and not update and set(data) - {"text/plain"}:
         replaced = "" if display_id or not _state.to_replace else _state.to_replace.pop(0)
         display_id, update = display_id or replaced or _new_id(), bool(replaced)
-        _state.since_clear.append(display_id)
+        if len(_state.since_clear) < _MOST_CLEARED:
+            _state.since_clear.append(display_id)
     _state.publisher.publish(data, metadata, text, display_id, update=update)
 
 

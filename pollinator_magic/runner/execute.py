@@ -72,9 +72,8 @@ class Run:
             self._finish(succeeded=False)
             self._prepare_to_show(error)
             raise
-        with PassingOver():
-            if value is not None and self._is_here:
-                self._take(value, quiet=program.quiet)
+        if value is not None and self._is_here:
+            self._take(value, quiet=program.quiet)
         self._finish(succeeded=True)
 
     def _become_script(self) -> None:
@@ -117,12 +116,14 @@ class Run:
 
     def _take(self, value: Any, *, quiet: bool) -> None:
         """Show the value of the cell, and keep it."""
-        if not quiet:
-            self._notebook.display(value)
-        if not self._settings.rank:
-            with own_imports():
-                from .carry import save_value
-            save_value(value, self._settings)
+        with PassingOver():
+            if not quiet:
+                self._notebook.display(value)
+        with PassingOver():
+            if not self._settings.rank:
+                with own_imports():
+                    from .carry import save_value
+                save_value(value, self._settings)
 
     def _finish(self, *, succeeded: bool) -> None:
         """Show what is left to show, and save what is to come back."""

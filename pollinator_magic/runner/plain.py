@@ -158,6 +158,13 @@ def _no_constant(name: str) -> float:
     raise ValueError(name)
 
 
+def listed(content: Any) -> list[Any]:
+    """Return a list; raise ValueError for what else could be gone through: a range is as long as it says it is."""
+    if type(content) is not list:
+        raise ValueError(type(content))
+    return content
+
+
 def is_unicode(text: str) -> bool:
     """Whether UTF-8 has all its characters: halves of surrogate pairs are none."""
     try:
@@ -200,11 +207,11 @@ def _moment(value: Any) -> list[Any]:
 
 
 def _pairs(pairs: list[Any]) -> dict[Any, Any]:
-    return {key: item for key, item in pairs}  # noqa: C416  a pair of three shall be an error
+    return {key: item for key, item in listed(pairs)}  # noqa: C416  a pair of three shall be an error
 
 
 def _fraction(parts: list[Any]) -> Fraction:
-    if [type(part) for part in parts] != [int, int]:  # text such as 1e999999999 would fill all memory
+    if [type(part) for part in listed(parts)] != [int, int]:  # text such as 1e999999999 would fill all memory
         raise ValueError(parts)
     return Fraction(*parts)
 
@@ -236,22 +243,22 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$int": lambda text: int(text, 16),
     "$float": float,
     "$str": lambda text: _from_base64(text).decode("utf-8", "surrogatepass"),
-    "$tuple": tuple,
-    "$set": set,
-    "$frozenset": frozenset,
+    "$tuple": lambda items: tuple(listed(items)),
+    "$set": lambda items: set(listed(items)),
+    "$frozenset": lambda items: frozenset(listed(items)),
     "$dict": _pairs,
     "$OrderedDict": lambda pairs: OrderedDict(_pairs(pairs)),
     "$Counter": lambda pairs: Counter(_pairs(pairs)),
     "$defaultdict": lambda parts: defaultdict(parts[0] and _FACTORIES[parts[0]], _pairs(parts[1])),
-    "$complex": lambda parts: complex(*parts),
-    "$range": lambda parts: range(*parts),
+    "$complex": lambda parts: complex(*listed(parts)),
+    "$range": lambda parts: range(*listed(parts)),
     "$bytes": _from_base64,
     "$bytearray": lambda text: bytearray(_from_base64(text)),
     "$datetime": lambda parts: dt.datetime.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2]),
     "$time": lambda parts: dt.time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2]),
     "$date": dt.date.fromisoformat,
-    "$timedelta": lambda parts: dt.timedelta(*parts),
-    "$timezone": lambda parts: dt.timezone(*parts),
+    "$timedelta": lambda parts: dt.timedelta(*listed(parts)),
+    "$timezone": lambda parts: dt.timezone(*listed(parts)),
     "$ZoneInfo": _zone,
     "$Decimal": Decimal,
     "$Fraction": _fraction,

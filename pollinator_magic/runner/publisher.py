@@ -29,7 +29,7 @@ _HOPELESS = 1024 * 1024
 
 
 class Publisher:
-    """Publishes what `display` and its relatives are given. Nothing here raises, or stops the program."""
+    """Publishes what `display` and its relatives are given."""
 
     def __init__(self, settings: Settings, log: Stream) -> None:
         self.active = settings.displays
@@ -56,8 +56,7 @@ class Publisher:
             elif not self._log.is_log:
                 self._log.print(text + "\n")
             elif self._may_publish(update=update):
-                content = {"data": data, "metadata": metadata, "display_id": display_id, "update": update}
-                self._send(content, text)
+                self._send({"data": data, "metadata": metadata, "display_id": display_id, "update": update}, text)
 
     def _may_publish(self, *, update: bool) -> bool:
         self._counts[update] += 1

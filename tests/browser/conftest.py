@@ -152,6 +152,14 @@ def new_notebook(lab, visit, tmp_path):
     return opened
 
 
+@pytest.fixture
+def go(tmp_path):
+    """The file that jobs of this test wait for."""
+    file = tmp_path / "go"
+    yield file
+    file.touch()  # what still waits for it would keep later jobs from running
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

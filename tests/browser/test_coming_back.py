@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
+from tests.browser.cells import LOAD, RUN_ALL, SAVE, output, picture
 from tests.browser.conftest import KERNEL_IS_IDLE
 
 pytestmark = pytest.mark.browser
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-LOAD = "%load_ext pollinator_magic"
-RUN_ALL = "() => void window.jupyterapp.commands.execute('notebook:run-all-cells')"
 RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 FIGURE = """%%pollinate local
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -28,18 +24,6 @@ pd.DataFrame({"n": [1, 2, 3], "square": [1, 4, 9]}).to_csv("result/squares.csv",
 """
 
 
-@pytest.fixture
-def go(tmp_path):
-    """The file that jobs of this test wait for."""
-    file = tmp_path / "go"
-    yield file
-    file.touch()  # what still waits for it would keep later jobs from running
-
-
-def output(page, number: int):
-    return page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea-output")
-
-
 def run(page, number: int) -> None:
     """Run one cell, as if somebody had selected it."""
     page.evaluate(
@@ -47,11 +31,6 @@ def run(page, number: int) -> None:
         " void window.jupyterapp.commands.execute('notebook:run-cell'); }",
         number,
     )
-
-
-def picture(page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 @pytest.mark.parametrize("notebook_7", [False, True], ids=["JupyterLab", "Notebook 7"])

@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
+
 pytestmark = pytest.mark.browser
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-LOAD = "%load_ext pollinator_magic"
-RUN_ALL = "() => void window.jupyterapp.commands.execute('notebook:run-all-cells')"
 INTERRUPT = "() => void window.jupyterapp.commands.execute('notebook:interrupt-kernel')"
-SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
-
-
-@pytest.fixture
-def go(tmp_path):
-    """The file that jobs of this test wait for."""
-    file = tmp_path / "go"
-    yield file
-    file.touch()  # what still waits for it would keep later jobs from running
 
 
 def job(go: Path, *, options: str = "", then: str = "print('ended')") -> str:
@@ -34,19 +24,6 @@ def job(go: Path, *, options: str = "", then: str = "print('ended')") -> str:
     )
 
 
-def cell(page, number: int):
-    return page.locator(".jp-CodeCell").nth(number)
-
-
-def output(page, number: int):
-    return cell(page, number).locator(".jp-OutputArea-output")
-
-
-def picture(page, number: int, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    cell(page, number).screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
 @pytest.mark.parametrize("notebook_7", [False, True], ids=["JupyterLab", "Notebook 7"])
 def test_a_click_on_cancel_ends_the_job_while_its_cell_runs(new_notebook, go, notebook_7):
     page = new_notebook(LOAD, job(go), "print('not reached')", notebook_7=notebook_7)
@@ -55,14 +32,14 @@ def test_a_click_on_cancel_ends_the_job_while_its_cell_runs(new_notebook, go, no
     output(page, 1).get_by_text("begun", exact=True).wait_for()
     card = output(page, 1)
     card.get_by_text("running for").wait_for()
-    picture(page, 1, f"live-running-{'notebook' if notebook_7 else 'lab'}")
+    picture(cell(page, 1), f"live-running-{'notebook' if notebook_7 else 'lab'}")
     card.get_by_role("button", name="Cancel").click()
 
     output(page, 1).get_by_text("JobCancelled").wait_for()
     card.get_by_text("cancelled after").wait_for()
     assert page.get_by_role("button", name="Cancel", exact=True).count() == 0
     assert output(page, 2).count() == 0
-    picture(page, 1, "live-cancelled")
+    picture(cell(page, 1), "live-cancelled")
 
 
 def test_the_next_cell_of_run_all_waits(new_notebook, go):
@@ -89,14 +66,14 @@ def test_a_detached_card_goes_to_success_while_another_cell_runs(new_notebook, g
     output(page, 2).get_by_text("busy", exact=True).wait_for()
     output(page, 1).get_by_text("running for").wait_for()
     output(page, 1).get_by_text("log: 1 line").wait_for()
-    picture(page, 1, "live-detached")
+    picture(cell(page, 1), "live-detached")
     go.touch()
 
     output(page, 1).get_by_text("success after").wait_for()
     output(page, 1).get_by_text("a.txt").wait_for()
     assert cell(page, 2).locator(".jp-InputPrompt").inner_text() == "[*]:"
     assert output(page, 2).all_inner_texts() == ["busy\n"]
-    picture(page, 1, "live-detached-ended")
+    picture(cell(page, 1), "live-detached-ended")
     stop.touch()
 
 
@@ -107,12 +84,12 @@ def test_an_interrupt_ends_the_cell_with_one_line_and_the_card_goes_on(new_noteb
     output(page, 1).get_by_text("begun", exact=True).wait_for()
     page.evaluate(INTERRUPT)
     output(page, 1).get_by_text("goes on. Follow it again with").wait_for()
-    picture(page, 1, "live-interrupted")
+    picture(cell(page, 1), "live-interrupted")
     assert output(page, 2).count() == 0
     go.touch()
 
     output(page, 1).get_by_text("success after").wait_for()
-    picture(page, 1, "live-interrupted-ended")
+    picture(cell(page, 1), "live-interrupted-ended")
 
 
 def test_a_page_that_is_reloaded_sees_the_job_end(new_notebook, lab, go, tmp_path):
@@ -129,4 +106,4 @@ def test_a_page_that_is_reloaded_sees_the_job_end(new_notebook, lab, go, tmp_pat
 
     output(page, 1).get_by_text("success after").wait_for()
     assert page.get_by_role("button", name="Cancel", exact=True).count() == 0
-    picture(page, 1, "live-reloaded")
+    picture(cell(page, 1), "live-reloaded")

@@ -146,6 +146,57 @@ def test_markup_and_scripts_in_a_log_and_in_outputs_do_nothing(new_notebook, els
     page.screenshot(path=SCREENSHOTS / f"hostile-outputs-{'notebook-7' if notebook_7 else 'lab'}.png")
 
 
+TEX = r"""
+from types import SimpleNamespace
+from IPython.display import display
+from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.jobs.outcomes import Outcome, Row
+from pollinator_magic.notebook.display import html_table
+from pollinator_magic.notebook.face import Face
+from pollinator_magic.notebook.groupface import values_html
+link = r'\mmlToken{mi}[href="javascript:window.pwned=1"]{x}'
+styles = [
+    r'\mmlToken{mtext}[style="position:fixed;background:url(URL/token)"]{x}',
+    r'\bbox[background:url(URL/bbox)]{x}',
+    r'\fcolorbox{red;background:url(URL/fcolorbox)}{white}{x}',
+]
+evil = ' '.join(f'${one}$' for one in [link, r'\href{javascript:window.pwned=1}{x}', *styles])
+split = evil.replace('mmlT', 'mml<wbr>T').replace('bbox', 'bb<wbr>ox').replace('href{', 'hr<wbr>ef{')
+def rich(kind, content):
+    view.display(Displayed({kind: content}, 'an output', 0))
+rich('text/markdown', evil)
+for one in evil.split('$')[1::2]:
+    rich('text/latex', f'${one}$')
+rich('text/html', f'<p>{evil}</p>')
+rich('text/html', f'<p>{split}</p>')
+view.finish()
+job = SimpleNamespace(process=SimpleNamespace(status=ProcessState.FAILED))
+for content in [
+    Face(notes=(evil,)).html(),
+    values_html([Row({'a': evil}, job, Outcome(problem=evil))]),
+    html_table(['name'], [[evil]]),
+]:
+    display({'text/html': content, 'text/plain': ''}, raw=True)
+rich('text/markdown', 'A formula: $a + b$')
+print('the end')
+"""
+
+
+def test_tex_from_a_job_makes_no_links_and_no_styles(new_notebook, elsewhere):
+    page = new_notebook(BEGIN.replace("LINES", "100"), TEX.replace("URL", elsewhere.url), "print('more')")
+
+    page.evaluate(RUN)
+    page.get_by_text("more", exact=True).last.wait_for()
+    cell = page.locator(".jp-CodeCell").nth(1).locator(".jp-Cell-outputArea")
+    cell.locator(".jp-OutputArea-output", has_text="A formula:").locator("mjx-container").wait_for()
+
+    ours = cell.locator(".mathjax_ignore")
+    assert ours.count() == 3
+    assert ours.locator("mjx-container").count() == 0, "what jobs and servers say is no TeX"
+    assert cell.locator("a[href^='javascript:'], mjx-container [style*='url']").count() == 0
+    assert elsewhere.arrived == []
+
+
 def test_scripts_run_in_their_frame(page, elsewhere):
     frame = sandboxed_frame(
         "<p id=seen>before</p><script>document.getElementById('seen').textContent=eval('1+1')</script>", scripts=True

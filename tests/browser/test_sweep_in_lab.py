@@ -6,19 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
+
 pytestmark = pytest.mark.browser
-
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-LOAD = "%load_ext pollinator_magic"
-RUN_ALL = "() => void window.jupyterapp.commands.execute('notebook:run-all-cells')"
-
-
-@pytest.fixture
-def go(tmp_path):
-    """The file that jobs of this test wait for, but for those of the first seed."""
-    file = tmp_path / "go"
-    yield file
-    file.touch()  # what still waits for it would keep later jobs from running
 
 
 def sweep(go: Path, value: str) -> str:
@@ -30,17 +20,8 @@ def sweep(go: Path, value: str) -> str:
     )
 
 
-def output(page, number: int):
-    return page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea-output")
-
-
 def card_of(page):
     return output(page, 1).filter(has_text="8 jobs:").first
-
-
-def picture(page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.locator(".jp-CodeCell").nth(1).screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 def test_the_fold_stays_open_while_the_card_is_updated_and_the_table_comes_at_the_end(new_notebook, go):
@@ -48,7 +29,7 @@ def test_the_fold_stays_open_while_the_card_is_updated_and_the_table_comes_at_th
     page.evaluate(RUN_ALL)
     card = card_of(page)
     card.get_by_text("running").first.wait_for()
-    picture(page, "sweep-running")
+    picture(cell(page, 1), "sweep-running")
 
     card.get_by_text("the jobs", exact=True).click()
     row = card.locator("tbody tr")
@@ -56,14 +37,14 @@ def test_the_fold_stays_open_while_the_card_is_updated_and_the_table_comes_at_th
     assert row.count() == 8
     row.get_by_text("success").nth(1).wait_for()
     assert row.nth(7).is_visible()
-    picture(page, "sweep-open")
+    picture(cell(page, 1), "sweep-open")
     go.touch()
     output(page, 1).get_by_text("GroupFailed").wait_for()
 
     assert card_of(page).get_by_text("2 failed").first.is_visible()
     assert page.get_by_role("button", name="Cancel all").count() == 0
     assert output(page, 1).filter(has_text="ZeroDivisionError").locator("tbody tr").count() >= 8
-    picture(page, "sweep-ended")
+    picture(cell(page, 1), "sweep-ended")
 
 
 def test_a_click_cancels_all_jobs_while_the_cell_runs(new_notebook, go):
@@ -76,4 +57,4 @@ def test_a_click_cancels_all_jobs_while_the_cell_runs(new_notebook, go):
 
     output(page, 1).get_by_text("JobCancelled").wait_for()
     card_of(page).get_by_text("6 cancelled").first.wait_for()
-    picture(page, "sweep-cancelled")
+    picture(cell(page, 1), "sweep-cancelled")

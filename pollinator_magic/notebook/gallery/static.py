@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pollinator_magic.notebook.gallery.kinds import kind_of, preview
 from pollinator_magic.notebook.gallery.listing import Listing, link_to
 from pollinator_magic.notebook.gallery.preview import Kind, Preview, escape, one_line, plural, shown_name
+from pollinator_magic.notebook.markup import NO_TEX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +41,7 @@ def linked(result: Result) -> str:
 def caption(result: Result, shown: Preview, size: str) -> str:
     """Return the line above a preview: name, what it is, size."""
     about = f"<small>· {escape(shown.about)} · {size}</small>"
-    return f'<div style="margin:.2em 0 .4em 0"><b>{linked(result)}</b> {about}</div>'
+    return f'<div {NO_TEX} style="margin:.2em 0 .4em 0"><b>{linked(result)}</b> {about}</div>'
 
 
 def plain_caption(result: Result, shown: Preview, size: str) -> str:
@@ -53,7 +54,7 @@ def bundle(result: Result, shown: Preview, size: str) -> dict[str, Any]:
     plain = plain_caption(result, shown, size)
     if shown.alone:
         return {**shown.alone, "text/plain": plain}
-    content = f"<div>{caption(result, shown, size)}{shown.html}</div>"
+    content = f"<div {NO_TEX}>{caption(result, shown, size)}{shown.html}</div>"
     return {"text/html": content, "text/plain": f"{plain}\n{shown.plain}".rstrip()}
 
 
@@ -65,7 +66,7 @@ def listed(listing: Listing, found: Sequence[tuple[Result, Preview, str]]) -> di
     )
     lines = [f"  {plain_caption(*one)}" for one in found]
     return {
-        "text/html": f'<div><b>{escape(listing.count)}</b><table style="margin:0">{rows}</table></div>',
+        "text/html": f'<div {NO_TEX}><b>{escape(listing.count)}</b><table style="margin:0">{rows}</table></div>',
         "text/plain": "\n".join([listing.count, *lines]),
     }
 
@@ -81,13 +82,14 @@ def record_html(listing: Listing, limit: int = LIMIT, *, folded: bool = False) -
     content = names_html(listing, limit) + "".join(_previews(listing))
     count = f"<b>{escape(listing.count)}</b>"
     if folded:
-        return f"<details><summary>{count}: the list, the first pictures and tables</summary>{content}</details>"
-    return f"<div>{count}{content}</div>"
+        summary = f"<summary>{count}: the list, the first pictures and tables</summary>"
+        return f"<details {NO_TEX}>{summary}{content}</details>"
+    return f"<div {NO_TEX}>{count}{content}</div>"
 
 
 def list_html(listing: Listing) -> str:
     """Return a list of results as HTML, with how many there are."""
-    return f"<div><b>{escape(listing.count)}</b>{names_html(listing)}</div>"
+    return f"<div {NO_TEX}><b>{escape(listing.count)}</b>{names_html(listing)}</div>"
 
 
 def names_html(listing: Listing, limit: int = LIMIT) -> str:

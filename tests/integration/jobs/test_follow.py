@@ -291,6 +291,19 @@ def test_what_the_executor_says_beyond_the_exit_status_stays_in_the_message(sess
         job.wait(20)
 
 
+def test_a_failure_with_endless_words_is_a_message_of_some_lines(session, executor, submit):
+    job = Job(session, submit())
+    executor.assign(10)
+    error = {**ERROR, "value": "x" * 1_000_000, "traceback": "y" * 1_000_000}
+    executor.add_log(job.id, encode(RAISED, error, "", "00000001"))
+    executor.close_failed(job.id, ["z" * 1_000_000] * 50)
+
+    with pytest.raises(JobFailed) as failure:
+        job.wait(20)
+
+    assert len(str(failure.value)) < 30_000
+
+
 def test_what_an_earlier_attempt_raised_is_not_what_the_last_one_failed_of(session, executor, submit):
     job = Job(session, submit(maxexectime=1))
     executor.assign(10)

@@ -46,3 +46,11 @@ def test_what_is_turned_on_by_default_can_be_turned_off_again(option: str):
 
     assert getattr(parse_run_line("%%pollinate", "", defaults), option)
     assert not getattr(parse_run_line("%%pollinate", f"--no-{option.replace('_', '-')}", defaults), option)
+
+
+def test_an_error_about_a_default_says_that_it_is_one():
+    defaults = RunDefaults(walltime="soon")
+
+    assert "%config PollinateMagics.walltime" in defaults.blamed("--walltime 'soon' is not a time.", ["local"])
+    assert "%config" not in defaults.blamed("--walltime 'later' is not a time.", ["--walltime", "later"])
+    assert "%config" not in defaults.blamed("--mem '4GB' is not a memory size.", ["--mem", "4GB"])

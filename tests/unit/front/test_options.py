@@ -58,6 +58,8 @@ def test_all_results_are_fetched_unless_asked_otherwise():
         ("--on-interrupt cancle", "Did you mean 'cancel'?"),
         ("--init 'unbalanced", "no closing quotation"),
         ("--nodes", "expected one argument"),
+        ("--NODES 2", "Did you mean '--nodes'?"),
+        ("local --each lr", "--each lr lacks its values. For example: --each lr=0.1,0.01 seed=1:5"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(line: str, said: str):

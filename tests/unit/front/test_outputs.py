@@ -6,6 +6,7 @@ import base64
 import html.parser
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -390,3 +391,34 @@ def test_any_bundle_can_be_published(bundle):
     assert shown["text/plain"]
     static_html(bundle).encode()
     static_html(shown).encode()
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\href{javascript:x}{y}",
+        r"\mmlToken{mi}[href='javascript:x']{y}",
+        r"\bbox[background:url(x)]{y}",
+        r"\fcolorbox{red;background:url(x)}{white}{y}",
+        r"\hr<wbr>ef{javascript:x}{y}",
+        r"\hr<!-- -->ef{javascript:x}{y}",
+        r"&#92;href{javascript:x}{y}",
+        r"&bsol;href{javascript:x}{y}",
+        r"\h&#114;ef{javascript:x}{y}",
+    ],
+)
+def test_tex_that_reaches_beyond_its_formula_is_taken_apart_in_html_and_markdown(tex):
+    reaching = re.compile(r"\\(href|mmlToken|bbox|fcolorbox)")
+
+    for kind in ("text/html", "text/markdown"):
+        shown = safe_bundle({kind: f"<p>${tex}$</p>", "text/plain": "y"})[0][kind]
+        assert "y" in shown
+        assert not reaching.search(html.unescape(shown).replace("<wbr>", ""))
+    assert "text/latex" not in safe_bundle({"text/latex": html.unescape(tex)})[0] or "<" in tex
+
+
+def test_harmless_tex_stays_as_it_is():
+    formula = r"$\frac{a}{b} + \colorbox{yellow}{c}$"
+
+    assert safe_bundle({"text/latex": formula})[0]["text/latex"] == formula
+    assert safe_bundle({"text/html": f"<p>{formula}</p>"})[0]["text/html"] == f"<p>{formula}</p>"

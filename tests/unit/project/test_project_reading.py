@@ -76,7 +76,7 @@ def test_what_the_go_tool_refuses_is_refused_and_nothing_else(path):
             "conditions:\n  nodes: '4'",
             "project.yaml: conditions.nodes must be a positive whole number, not the text '4' (line 2)",
         ),
-        ("conditions: {walltime: 1.5}", "must be a positive whole number, not '1.5' (line 1)"),
+        ("conditions: {walltime: 1.5}", "must be a positive whole number of seconds, not '1.5' (line 1)"),
         ("conditions: {walltime: 99999999999999999999}", "must be a positive whole number"),
         ("conditions: {walltime: 10:30}", "not '10:30' (line 1)"),
         ("conditions: {nodes: 010}", "not '010' (line 1)"),

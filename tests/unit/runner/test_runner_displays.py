@@ -111,6 +111,28 @@ display(Value())
     assert shown.text == "[Value: application/vnd.x+json, 8 bytes]"
 
 
+def test_what_answers_to_every_name_is_shown_as_text(cell_job):
+    outcome = cell_job("""
+class Proxy:
+    def __getattr__(self, name): return lambda *words, **options: "made up"
+    def __repr__(self): return "Proxy()"
+Proxy()
+""").run()
+
+    assert outcome.stdout == "Proxy()\n"
+
+
+def test_a_widget_is_shown_by_what_else_it_is(cell_job):
+    outcome = cell_job("""
+class Widget:
+    def _repr_mimebundle_(self, **_):
+        return {"application/vnd.jupyter.widget-view+json": {"model_id": "0"}, "text/plain": "Widget()"}
+Widget()
+""").run()
+
+    assert outcome.stdout == "Widget()\n"
+
+
 def test_types_can_be_chosen_and_raw_bundles_shown(cell_job):
     outcome = cell_job("""
 class Value:
@@ -361,6 +383,13 @@ def test_display_does_not_replace_what_the_program_calls_so(cell_job):
     outcome = cell_job("def display(x): print('mine', x)\ndisplay(1)\n").run()
 
     assert outcome.stdout == "mine 1\n"
+
+
+def test_a_display_that_is_there_already_stays(cell_job):
+    job = cell_job("display(1)\n")
+    job.file("site/sitecustomize.py", "import builtins\nbuiltins.display = lambda x: print('theirs', x)\n")
+
+    assert job.run(env={"PYTHONPATH": str(job.directory / "site")}).stdout == "theirs 1\n"
 
 
 def test_pandas_and_pictures_are_shown(cell_job):

@@ -128,6 +128,21 @@ def test_a_cell_that_runs_as_a_script_runs_whatever_its_value_is(version, about,
     assert (job.directory / "precious.txt").exists() == (script_job.directory / "precious.txt").exists()
 
 
+def test_a_request_to_end_is_heard_while_something_is_displayed(cell_job):
+    outcome = cell_job("""
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+class Value:
+    def _repr_html_(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "x"
+display(Value())
+print("not reached")
+""").run()
+
+    assert (outcome.status, outcome.stdout) == (9, "")
+
+
 def _comparable(errors):
     return re.sub(r"0x[0-9a-f]+", "0x…", re.sub(r"/\S*/job\d+/", "", errors))
 

@@ -329,6 +329,14 @@ def written_by(write) -> bytes:
     return file.getvalue()
 
 
+MANY = b'{"$range_index":[0,100000000,1,null]}'
+
+
+def series(values: bytes) -> bytes:
+    """Return the JSON of a series of so many rows that nobody has written."""
+    return b'{"$series":{"name":"x","index":%b,"values":%b,"attrs":{}}}' % (MANY, values)
+
+
 small = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", bytes(16))
 HOSTILE = {
     "a huge shape": ("npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}")),
@@ -368,6 +376,23 @@ HOSTILE = {
         ),
     ),
     "a zone that is a file": ("json", b'{"$Timestamp":[{"$numpy":["<M8[ns]",0]},"dateutil//etc/passwd"]}'),
+    "a range as a tuple": ("json", b'{"$tuple":{"$range":[0,100000000,1]}}'),
+    "a range as a set": ("json", b'{"$frozenset":{"$range":[0,100000000,1]}}'),
+    "a range as arguments": ("json", b'{"$timedelta":{"$range":[0,100000000,1]}}'),
+    "a range as a scalar": ("json", b'{"$numpy":["float64",{"$range":[0,100000000,1]}]}'),
+    "a number as bytes": ("json", b'{"$numpy":["bytes_",100000000]}'),
+    "a range as objects": ("json", b'{"$objects":{"$range":[0,100000000,1]}}'),
+    "a range as texts": ("json", b'{"$strings":[{"$range":[0,100000000,1]},"python","NA"]}'),
+    "a value for each of many rows": ("json", series(b'{"$numpy":["float64",1.0]}')),
+    "a column that is a range": ("json", series(MANY)),
+    "a column for more rows than it has": ("json", series(b'{"$strings":[[],"python","NA"]}')),
+    "times that are a range": ("json", b'{"$zoned":[%b,"UTC"]}' % MANY),
+    "periods that are a range": ("json", b'{"$periods":[%b,"period[M]"]}' % MANY),
+    "codes that are a range": ("json", b'{"$multi_index":{"levels":[%b],"codes":[%b],"names":[null]}}' % (MANY, MANY)),
+    "very many elements of nothing": (
+        "npy",
+        npy("{'descr': '<U0', 'fortran_order': False, 'shape': (100000000,)}"),
+    ),
     "a type of objects": ("json", b'{"$numpy":["O",0]}'),
     "half a table": ("parquet", written_by(lambda file: pq.write_table(pa.table({"a": [1]}), file))[:-9]),
     "no table": ("parquet", b"PAR1" + bytes(50) + b"PAR1"),
