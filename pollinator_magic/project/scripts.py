@@ -74,6 +74,9 @@ cd "${{PROJECT_DIR:?}}" || exit
 # All jobs of the project share one data directory. Several ranks may do this at the same time: the first one wins.
 mkdir -p result ../data 2>/dev/null
 ln -s ../data . 2>/dev/null
+
+# What Python prints shall be in the log when it is printed.
+export PYTHONUNBUFFERED="${{PYTHONUNBUFFERED-1}}"
 {_exports(environment)}
 {_command(environment, with_runner=with_runner)}
 """

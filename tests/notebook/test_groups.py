@@ -45,7 +45,7 @@ def waiting_for(file, value: str = "x * 10") -> str:
 
 def rows_of(kernel: FrontEnd) -> str:
     """What is in the fold of the widget."""
-    return next((state["value"] for state in kernel.widgets.values() if "<table>" in str(state.get("value"))), "")
+    return next((state["value"] for state in kernel.widgets.values() if "<table" in str(state.get("value"))), "")
 
 
 # --- there and back --------------------------------------------------------------------------------------------------

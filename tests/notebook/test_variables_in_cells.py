@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.notebook.conftest import error_of, printed, shown
+from tests.notebook.conftest import error_of, shown
 
 pytestmark = pytest.mark.notebook
 
@@ -32,18 +32,17 @@ def test_a_missing_variable_is_answered_with_the_nearest_before_anything_is_sent
     assert not (tmp_path / "cfs").exists()
 
 
-def test_what_cannot_travel_is_named_before_anything_is_sent(execute):
+def test_what_cannot_travel_is_named_before_anything_is_sent(execute, tmp_path):
     notebook = execute(
         LOAD,
         "import math\nf = lambda: 1",
         "%%pollinate local --in math,f\nprint(1)",
-        "%pollinator jobs",
         allow_errors=True,
     )
 
     assert "'math'" in error_of(notebook.cells[2]).evalue
     assert "'f'" in error_of(notebook.cells[2]).evalue
-    assert "No jobs yet" in printed(notebook.cells[3]) + error_of_or_nothing(notebook.cells[3])
+    assert not (tmp_path / "project.yaml").exists()
 
 
 def test_what_did_not_come_back_is_named_when_the_rest_is_there(execute):
@@ -110,7 +109,3 @@ def test_another_language_has_no_variables_to_carry(execute):
     notebook = execute(LOAD, "a = 1", "%%pollinate local --cmd bash --in a\necho 1", allow_errors=True)
 
     assert "not Python" in error_of(notebook.cells[2]).evalue
-
-
-def error_of_or_nothing(cell) -> str:
-    return "".join(output.evalue for output in cell.outputs if output.output_type == "error")

@@ -546,4 +546,4 @@ def test_the_message_of_a_failure_shows_no_control_sequences_of_the_job(colony):
     with colony.session(storage=None) as session:
         job = Job(session, Process(processid="abcd", errors=["\x1b[2Jcleared"]))
 
-    assert "\x1b" not in job._failure("tail\x1b[H\n\x1b]0;title\x07")
+    assert "\x1b" not in job._failure(None, ["tail\x1b[H", "\x1b]0;title\x07"])
