@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from pollinator_magic.settings import Connection
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
+# In the order in which processes go through them: one that moves on while the lists are asked for is in the next list.
 _STATES = (
-    ProcessState.RUNNING,
     ProcessState.WAITING,
+    ProcessState.RUNNING,
     ProcessState.SUCCESS,
     ProcessState.FAILED,
     ProcessState.CANCELLED,
@@ -96,7 +97,8 @@ class Session:
     def recent_processes(self, states: Sequence[ProcessState] = _STATES, *, count: int = 100) -> list[Process]:
         """Return the newest processes of these states, at most `count` of each, newest submission first."""
         found = [process for state in states for process in self.client.processes(state, count=count)]
-        return sorted(found, key=lambda process: process.submissiontime, reverse=True)
+        newest = {process.processid: process for process in found}  # one that has moved on is in two lists
+        return sorted(newest.values(), key=lambda process: process.submissiontime, reverse=True)
 
     def close(self) -> None:
         """Watch no job any more and close the connections; the session can be used again, it opens new ones."""
