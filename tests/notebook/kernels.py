@@ -95,9 +95,9 @@ class FrontEnd:
         self._client.shutdown()
         return process.wait(WAIT_S)
 
-    def begin(self, code: str, **options: Any) -> Cell:
-        """Send a cell."""
-        cell = self._cells[self._client.execute(code, **options)] = Cell()
+    def begin(self, code: str, *, stop_on_error: bool = False, **options: Any) -> Cell:
+        """Send a cell. With `stop_on_error` the kernel drops what arrives just after it has failed, as in Run All."""
+        cell = self._cells[self._client.execute(code, stop_on_error=stop_on_error, **options)] = Cell()
         return cell
 
     def run(self, code: str, **options: Any) -> Cell:

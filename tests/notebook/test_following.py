@@ -122,7 +122,7 @@ def test_variables_in_the_line_are_the_users(kernel):
 
 
 def test_a_failing_cell_stops_what_comes_after_it(kernel):
-    job = kernel.begin("%%pollinate local\nraise SystemExit(3)")
+    job = kernel.begin("%%pollinate local\nraise SystemExit(3)", stop_on_error=True)
     after = kernel.begin("print('not reached')")
 
     assert kernel.finish(job).reply["ename"] == "JobFailed"
