@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from pollinator_magic.colonies.models import Process, ProcessState
 
+_LONGEST_SUMMARY = 200  # characters, without the line
+
 
 @dataclass(frozen=True)
 class StateChanged:
@@ -60,6 +62,16 @@ class Raised:
     line: int | None
     """Where in the cell, counted from 1, which is the line of the magic; None if it was elsewhere."""
     timestamp_ns: int
+
+    @property
+    def summary(self) -> str:
+        """What was raised and where, in one line, e.g. "ValueError: no such case (line 5 of the cell)"."""
+        value = (self.value.splitlines() or [""])[0]
+        words = f"{self.name}: {value}" if value else self.name
+        if len(words) > _LONGEST_SUMMARY:
+            words = words[:_LONGEST_SUMMARY] + "…"
+        place = f" (line {self.line} of the cell)" if self.line is not None else ""
+        return words.removesuffix(".") + place
 
 
 @dataclass(frozen=True)

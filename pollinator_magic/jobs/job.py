@@ -42,7 +42,6 @@ TAIL_LINES = 20
 LINES_IN_MESSAGE = 5
 LINES_OF_TRACEBACK = 15
 _ENTRIES_WITH_END = 50
-_LONGEST_VALUE = 200
 _LONGEST_LINE = 2000
 _ERRORS = 10  # of the executor: all that it and the program say ends up in the notebook's file
 _REMEDIES = (
@@ -253,11 +252,7 @@ class Job:
         errors = [_shortened(error.strip().removesuffix("."), _LONGEST_LINE) for error in self.process.errors[:_ERRORS]]
         if exception is None:
             return "; ".join(errors) or "the executor gave no reason"
-        value = (exception.value.splitlines() or [""])[0]
-        words = f"{exception.name}: {value}" if value else exception.name
-        words = _shortened(words, _LONGEST_VALUE)
-        place = f" (line {exception.line} of the cell)" if exception.line is not None else ""
-        return "; ".join([words.removesuffix(".") + place, *(e for e in errors if not _EXIT_STATUS.fullmatch(e))])
+        return "; ".join([exception.summary, *(error for error in errors if not _EXIT_STATUS.fullmatch(error))])
 
     # --- results ---------------------------------------------------------------------------------------------------
 

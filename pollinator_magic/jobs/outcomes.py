@@ -15,7 +15,6 @@ from pollinator_magic.jobs.parameters import describe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pollinator_magic.jobs.events import Raised
     from pollinator_magic.jobs.job import Job
 
 _LONGEST = 200
@@ -87,14 +86,7 @@ def bring(job: Job, *, read_log: bool) -> Outcome:
         raised = job.exception if read_log else None
     except PollinatorError as error:
         return Outcome(problem=_first_line(str(error) if job.succeeded else "; ".join(job.process.errors)))
-    return Outcome(problem=_first_line(_describe_exception(raised) or "; ".join(job.process.errors)))
-
-
-def _describe_exception(raised: Raised | None) -> str:
-    if raised is None:
-        return ""
-    where = f" (line {raised.line} of the cell)" if raised.line else ""
-    return f"{raised.name}: {raised.value.splitlines()[0] if raised.value else ''}".removesuffix(": ") + where
+    return Outcome(problem=_first_line(raised.summary if raised else "; ".join(job.process.errors)))
 
 
 def _first_line(text: str) -> str:

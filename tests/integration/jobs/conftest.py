@@ -1,4 +1,4 @@
-"""Processes whose executor is the test itself: it takes them, writes their logs and closes them."""
+"""Executors that are the test itself, or nobody at all; and what is asked of the server."""
 
 from __future__ import annotations
 
@@ -16,6 +16,31 @@ if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.jobs import Session
     from tests.place import Member, Place
+
+
+@pytest.fixture(scope="module")
+def nobody(colony: Place) -> Iterator[str]:
+    """An executor at which nobody works."""
+    name = colony.new_executor().name
+    yield name
+    with colony.session(storage=None) as session:
+        for process in session.client.processes(ProcessState.WAITING):
+            if process.spec.conditions.executornames == [name]:
+                session.client.cancel(process.processid)
+
+
+@pytest.fixture
+def operations(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the server."""
+    asked: list[str] = []
+    call = session.client.rpc.call
+
+    def noted(msgtype: str, *args: object, **options: object) -> object:
+        asked.append(msgtype)
+        return call(msgtype, *args, **options)
+
+    monkeypatch.setattr(session.client.rpc, "call", noted)
+    return asked
 
 
 @pytest.fixture(scope="module")

@@ -30,20 +30,6 @@ def storage(colony):
 
 
 @pytest.fixture
-def operations(session, monkeypatch) -> list[str]:
-    """What is asked of the server."""
-    asked: list[str] = []
-    call = session.client.rpc.call
-
-    def noted(msgtype: str, *args: object, **options: object) -> object:
-        asked.append(msgtype)
-        return call(msgtype, *args, **options)
-
-    monkeypatch.setattr(session.client.rpc, "call", noted)
-    return asked
-
-
-@pytest.fixture
 def hashed(monkeypatch) -> list[str]:
     """The files that are read for their checksums."""
     names: list[str] = []

@@ -28,7 +28,7 @@ from pollinator_magic.project import Project, Runner
 from tests.jobs import WAIT_S, own_lines, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 SHOW = """\
 import base64, json, os
@@ -44,35 +44,10 @@ def storage(colony):
     return colony.any_storage
 
 
-@pytest.fixture(scope="module")
-def nobody(colony) -> Iterator[str]:
-    """An executor at which nobody works."""
-    name = colony.new_executor().name
-    yield name
-    with colony.session(storage=None) as session:
-        for process in session.client.processes(ProcessState.WAITING):
-            if process.spec.conditions.executornames == [name]:
-                session.client.cancel(process.processid)
-
-
 @pytest.fixture
 def idle(nobody, tmp_path) -> Project:
     """A project whose jobs wait for ever."""
     return Project.create(tmp_path / "idle", nobody)
-
-
-@pytest.fixture
-def operations(session, monkeypatch) -> list[str]:
-    """What is asked of the server."""
-    asked: list[str] = []
-    call = session.client.rpc.call
-
-    def noted(msgtype: str, *args: object, **options: object) -> object:
-        asked.append(msgtype)
-        return call(msgtype, *args, **options)
-
-    monkeypatch.setattr(session.client.rpc, "call", noted)
-    return asked
 
 
 def refuse_from(session, monkeypatch, number: int, error: Exception) -> None:
