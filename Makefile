@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test soak lint bench format clean
 
 help:
 	@echo "make demo    run a notebook cell as a job on an embedded colony, on this machine"
 	@echo "make test    lint, types, contracts, and every test: unit, integration, notebooks, browser"
+	@echo "make soak    faults, fuzzing and properties, about twenty times as many as in make test"
 	@echo "make lint    ruff, mypy and the import contracts only"
 	@echo "make bench   measure, and print the ratios"
 	@echo "make format  let ruff format the code"
@@ -33,6 +34,10 @@ lint: $(READY)
 test: lint
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/pytest -n auto --dist loadfile
+
+SOAK ?= 20
+soak: $(READY)
+	POLLINATOR_SOAK=$(SOAK) $(BIN)/pytest -n auto --timeout 3600 tests/faults tests/fuzz tests/security tests/unit
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import settings
+
+settings.register_profile("soak", max_examples=5000, deadline=None)
+if os.environ.get("POLLINATOR_SOAK"):
+    settings.load_profile("soak")
+
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
     """Where everything must be tested (CI), a test that was skipped for want of a tool is a failure."""
