@@ -1,92 +1,120 @@
-"""How many requests the embedded server answers in a second, beside its health check, which does nothing."""
+"""How many requests a second the embedded server answers, beside a bare tornado handler that does one SQLite insert."""
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from benchmarks import fresh
-from benchmarks.report import Options, Report, ratio
-from benchmarks.surroundings import running_colony, scratch
+from benchmarks.report import Options, Report, median
+from benchmarks.surroundings import idle_executor, running_colony, scratch
 from pollinator_magic.colonies.client import Colonies
-from pollinator_magic.colonies.models import Conditions, Executor, File, FunctionSpec, Reference, S3Object
+from pollinator_magic.colonies.envelope import seal
+from pollinator_magic.colonies.models import Conditions, File, FunctionSpec, Reference, S3Object
+from pollinator_magic.local.colony import LocalColony
 from pollinator_magic.local.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-_SECONDS = 1.0
-_THREADS = (1, 8)
+_SECONDS = 0.7
+_ROUNDS = 5
+_CONNECTIONS = (1, 8)
+_PREPARED = 6000  # every request only once: a repeated one is refused
 _EXECUTOR = "bench"
+_LIMIT = 0.6
 
 
 def run(_options: Options) -> Report:
     """Measure."""
     report = Report(
-        "requests a second to the embedded server, signed and over HTTP, from one client process",
-        ("1 thread", "8 threads", "of health"),
+        "requests a second to the embedded server, prepared, signed, over kept connections",
+        ("bare, 1 connection", "own", "of bare", "bare, 8 connections", "own", "of bare"),
     )
-    with scratch() as place, running_colony(place / "home", with_executor=False):
-        found = fresh.call(rates, str(place / "home"))
-    health = found.pop("health check")
-    report.row("health check (unsigned, empty)", *(f"{rate:,.0f}" for rate in health))
-    for name, row in found.items():
-        report.row(name, *(f"{rate:,.0f}" for rate in row), ratio(row[-1], health[-1]))
+    with scratch() as place, running_colony(place / "home", with_executor=False), _bare_server(place) as bare:
+        found = fresh.call(rates, str(place / "home"), bare)
+    for operation, by_connections in found.items():
+        cells = []
+        for pairs in by_connections:
+            bare_rate, own_rate = (median([pair[side] for pair in pairs]) for side in (0, 1))
+            ratio = median([own / beside for beside, own in pairs])
+            cells += [f"{bare_rate:,.0f}", f"{own_rate:,.0f}", f"{ratio:.2f} x"]
+        report.row(operation, *cells)
+        if operation in {"addlog", "addfile"}:
+            both = [own / beside for pairs in by_connections for beside, own in pairs]
+            report.target(
+                f"{operation} on the embedded server", median(both), _LIMIT, "of a bare insert", at_least=True
+            )
+    report.bars(
+        "Requests a second, 8 connections",
+        "1/s",
+        {
+            "bare tornado and one insert": median([pair[0] for rows in found.values() for pair in rows[1]]),
+            **{f"pollinator_magic: {name}": median([pair[1] for pair in rows[1]]) for name, rows in found.items()},
+        },
+    )
     return report
 
 
-def rates(home: str) -> dict[str, list[float]]:
-    """Return the requests a second by operation, for each number of threads."""
-    import requests
-
-    from pollinator_magic.local.colony import LocalColony
-
+def rates(home: str, bare: int) -> dict[str, list[list[list[float]]]]:
+    """Return, by operation and number of connections, the rates of the bare server and of ours, round by round."""
     keys = Home(Path(home)).keys
     connection = LocalColony(Path(home)).connection(start=False)
     server, colony = connection.server, connection.colony
+    idle_executor(Path(home), _EXECUTOR)
     conditions = Conditions(colonyname=colony, executornames=[_EXECUTOR], executortype="container-executor")
-    with (
-        Colonies(server, colony, keys.owner) as owner,
-        Colonies(server, colony, keys.executor) as executor,
-        Colonies(server, colony, keys.user) as user,
-        requests.Session() as bare,
-    ):
-        bare.trust_env = False
-        owner.add_executor(
-            Executor(
-                executorid=keys.executor.identity,
-                executorname=_EXECUTOR,
-                executortype="container-executor",
-                colonyname=colony,
-            )
-        )
-        owner.approve_executor(_EXECUTOR)
-        user.submit(FunctionSpec(funcname="execute", conditions=conditions, maxexectime=600, maxretries=1))
+    spec = FunctionSpec(funcname="execute", conditions=conditions, maxexectime=600, maxretries=1)
+    with Colonies(server, colony, keys.executor) as executor, Colonies(server, colony, keys.user) as user:
+        user.submit(spec)
         process = executor.assign(5)
         assert process is not None
-        work: dict[str, Callable[[int], object]] = {
-            "health check": lambda _: bare.get(f"{server.url}/health").raise_for_status(),
-            "getprocess": lambda _: user.process(process.processid),
-            "addlog (80 characters)": lambda number: executor.add_log(process.processid, f"{number:079}\n"),
-            "addfile": lambda number: user.add_file(_file(number)),
-        }
-        return {name: [_rate(one, threads) for threads in _THREADS] for name, one in work.items()}
+    work = {
+        "getprocess": (keys.user, "getprocessmsg", lambda _: {"processid": process.processid}),
+        "addlog": (
+            keys.executor,
+            "addlogmsg",
+            lambda number: {"processid": process.processid, "message": f"{number:079}\n"},
+        ),
+        "addfile": (keys.user, "addfilemsg", lambda number: {"file": _file(colony, number)}),
+        "submit": (keys.user, "submitfuncspecmsg", lambda _: {"spec": spec}),
+    }
+    found: dict[str, list[list[list[float]]]] = {name: [[] for _ in _CONNECTIONS] for name in work}
+    for turn in range(_ROUNDS):
+        for name, (key, msgtype, message) in work.items():
+            for place, count in enumerate(_CONNECTIONS):
+                ports = (bare, server.port) if turn % 2 else (server.port, bare)
+                pair = {}
+                for port in ports:
+                    bodies = [_http(seal(key, msgtype, message(number))) for number in range(_PREPARED)]
+                    pair[port] = _rate(port, bodies, count)
+                found[name][place].append([pair[bare], pair[server.port]])
+    return found
 
 
-def _rate(one: Callable[[int], object], threads: int) -> float:
-    """Return how often a second `one` can be called by so many threads at the same time."""
-    counts = [0] * threads
-    one(0)
+def _rate(port: int, requests: list[bytes], connections: int) -> float:
+    """Return how many of the requests are answered in a second, over so many connections at the same time."""
+    counts = [0] * connections
     begin = time.perf_counter()
 
     def work(number: int) -> None:
-        while time.perf_counter() - begin < _SECONDS:
-            one(counts[number])
-            counts[number] += 1
+        with socket.create_connection(("127.0.0.1", port)) as stream:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for request in requests[number::connections]:
+                if time.perf_counter() - begin > _SECONDS:
+                    return
+                stream.sendall(request)
+                _receive(stream)
+                counts[number] += 1
 
-    crew = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    crew = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
     for thread in crew:
         thread.start()
     for thread in crew:
@@ -94,11 +122,40 @@ def _rate(one: Callable[[int], object], threads: int) -> float:
     return sum(counts) / (time.perf_counter() - begin)
 
 
-def _file(number: int) -> File:
-    return File(
-        label="/bench",
-        name=f"{number}.bin",
-        size=4096,
-        checksum="0" * 64,
-        ref=Reference(s3object=S3Object(bucket="pollinator", object="0" * 64)),
-    )
+def _receive(stream: socket.socket) -> None:
+    """Read one successful answer."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += stream.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), received
+    left = int(head.lower().partition(b"content-length: ")[2].split()[0]) - len(body)
+    while left > 0:
+        left -= len(stream.recv(65536))
+
+
+def _http(body: bytes) -> bytes:
+    head = f"POST /api HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _file(colony: str, number: int) -> dict[str, object]:
+    reference = Reference(s3object=S3Object(bucket="pollinator", object="0" * 64))
+    file = File(colonyname=colony, label="/bench", name=f"{number}.bin", size=4096, checksum="0" * 64, ref=reference)
+    record: dict[str, object] = msgspec.to_builtins(file)
+    return record
+
+
+@contextmanager
+def _bare_server(place: Path) -> Iterator[int]:
+    """Run the bare server in a process of its own; give its port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.bareserver", str(place)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    ) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.communicate()

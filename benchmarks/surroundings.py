@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.colonies.models import Executor
 from pollinator_magic.local.colony import LocalColony
+from pollinator_magic.local.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,3 +39,19 @@ def running_colony(home: Path, *, with_executor: bool = True) -> Iterator[LocalC
         colony = LocalColony(home, with_executor=with_executor)
         colony.start()
         yield colony
+
+
+def idle_executor(home: Path, name: str = "nobody") -> str:
+    """Register an executor at which nobody works, with the embedded colony's executor key; return its name."""
+    keys, connection = Home(home).keys, LocalColony(home).connection(start=False)
+    with Colonies(connection.server, connection.colony, keys.owner) as owner:
+        owner.add_executor(
+            Executor(
+                executorid=keys.executor.identity,
+                executorname=name,
+                executortype="container-executor",
+                colonyname=connection.colony,
+            )
+        )
+        owner.approve_executor(name)
+    return name

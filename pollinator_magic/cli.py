@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -15,7 +16,6 @@ from pollinator_magic.running import complete
 from pollinator_magic.screen import TerminalScreen
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Awaitable, Callable, Sequence
 
     Action = Callable[[argparse.Namespace, Context], Awaitable[None] | None]
@@ -72,10 +72,36 @@ def _pull(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--get", dest="patterns", action="append", metavar="PATTERN", help="only results that match")
 
 
+def _clean(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show what would be removed; remove nothing")
+    parser.add_argument(
+        "--older",
+        type=commands.age,
+        default=commands.age("7d"),
+        metavar="AGE",
+        help="only what is older, e.g. 12h, 30d, 8w (s, m, h, d, w); by default 7d. Never what is younger than 1h",
+    )
+    parser.add_argument(
+        "--keep",
+        type=commands.count,
+        default=20,
+        metavar="N",
+        help="keep so many of the newest ended jobs however old they are; by default 20",
+    )
+
+
 def _local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("start", "stop", "status", "reset", "logs"))
     parser.add_argument("--yes", action="store_true", help="really reset")
     parser.add_argument("--lines", type=positive, default=50, metavar="N", help="how many lines of logs")
+    parser.add_argument(
+        "--s3",
+        action=argparse.BooleanOptionalAction,
+        help="start: serve files over S3 too, for other tools",
+    )
+    parser.add_argument("--env", action="store_true", help="status: the variables by which other tools get here")
+    parser.add_argument("--keys", action="store_true", help="with --env: the keys too")
+    parser.add_argument("--to", metavar="FILE", help="with --env: write a file for `connect` that only you can read")
 
 
 def _executor(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +125,7 @@ SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
     "logs": (commands.logs, _logs),
     "cancel": (commands.cancel, _id),
     "pull": (commands.pull, _pull),
+    "clean": (commands.clean, _clean),
     "local": (commands.local, _local),
     "executor": (commands.start_executor, _executor),
 }
@@ -139,12 +166,17 @@ def overview(prog: str) -> str:
     return "\n".join([f"usage: {prog} SUBCOMMAND …   (`{prog} SUBCOMMAND --help` for more)", "", *lines])
 
 
+def _is_shown_in_a_notebook() -> bool:
+    """Whether this is a `!command` of a cell, to which a kernel gives a terminal of its own."""
+    return "JPY_PARENT_PID" in os.environ and sys.stdout.isatty()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, 1 for a failed job, 2 for an error, 130 when interrupted, 141 when unread."""
     screen = TerminalScreen()
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        complete(dispatch(words, Context(screen, Path.cwd())))
+        complete(dispatch(words, Context(screen, Path.cwd(), saved=_is_shown_in_a_notebook())))
     except Interrupted as interrupted:
         screen.say(str(interrupted))
         return 130

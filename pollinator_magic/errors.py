@@ -37,6 +37,7 @@ Every message says what was asked, what is wrong and what to do. In IPython an e
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 
 class PollinatorError(Exception):
     """Base of all errors that this package raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message; what a terminal would obey, in texts that come from elsewhere, is spelled out."""
+        text = super().__str__()
+        return text if text.isprintable() else "".join(map(_visible, text))
 
     def _render_traceback_(self) -> list[str]:
         """Tell IPython to show the message without a stack of our own frames."""
@@ -239,6 +245,13 @@ class Interrupted(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
+
+
+def _visible(character: str) -> str:
+    """Return a character, or how it is written if it is none that is seen; the end of a line and blanks are."""
+    if character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs":
+        return character
+    return ascii(character)[1:-1]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -37,7 +37,7 @@ T = TypeVar("T")
 Events = Callable[[threading.Event], Iterator[T]]
 """What can be followed: called with an event, it yields what happens until that is over, or soon after it was set."""
 
-_VERBS = {Direction.UP: "uploading", Direction.DOWN: "downloading"}
+_VERBS = {Direction.UP: "uploading", Direction.DOWN: "downloading", Direction.AWAY: "removing"}
 
 
 def write_log(text: str) -> None:

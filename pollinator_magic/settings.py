@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.errors import ConfigurationError
+from pollinator_magic.hidden import Hidden, hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:]+\]?")
+_ENDPOINT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+_S3_KEY = re.compile(r"[\x21-\x7e]+")  # it goes into a header
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 
@@ -49,6 +52,11 @@ class S3Settings:
     region: str = ""
     tls: bool = True
     verify: bool = True
+
+    def __post_init__(self) -> None:
+        """Keep the keys out of what shows the values of attributes."""
+        object.__setattr__(self, "access_key", Hidden(self.access_key))
+        object.__setattr__(self, "secret_key", Hidden(self.secret_key))
 
     def __str__(self) -> str:
         return f"bucket {self.bucket!r} at {self.endpoint}"
@@ -85,7 +93,7 @@ def connection_from_environment(environment: Mapping[str, str] | None = None) ->
     """Read `COLONIES_*` and `AWS_S3_*`; raise ConfigurationError that names every variable that is missing."""
     from pollinator_magic.colonies.keys import PrivateKey
 
-    env = os.environ if environment is None else environment
+    env = environment = hide_secrets(os.environ if environment is None else environment)
     needed = ("COLONIES_SERVER_HOST", "COLONIES_COLONY_NAME", "COLONIES_PRVKEY")
     missing = [name for name in needed if not env.get(name)]
     if missing:
@@ -106,7 +114,8 @@ def owner_key_from_environment(environment: Mapping[str, str] | None = None) -> 
     """Return the colony owner's key (COLONIES_COLONY_PRVKEY), which executors register with; None if it is not set."""
     from pollinator_magic.colonies.keys import PrivateKey
 
-    text = (os.environ if environment is None else environment).get("COLONIES_COLONY_PRVKEY")
+    environment = hide_secrets(os.environ if environment is None else environment)
+    text = environment.get("COLONIES_COLONY_PRVKEY")
     return PrivateKey.from_hex(text) if text else None
 
 
@@ -123,19 +132,18 @@ def read_env_file(path: Path) -> dict[str, str]:
     a key.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = [Hidden(line.strip()) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigurationError(f"Cannot read the environment file {str(path)!r}: {reason}.") from None
-    variables = {}
+    variables: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
+        if not line or line.startswith("#"):
             continue
-        match = _ASSIGNMENT.fullmatch(text)
+        match = _ASSIGNMENT.fullmatch(line)
         if not match:
             raise ConfigurationError(f"{path.name}, line {number}: expected NAME=value or export NAME=value.")
-        variables[match[1]] = _unquote(match[2].strip())
+        variables |= hide_secrets({match[1]: _unquote(match[2].strip())})
     return variables
 
 
@@ -191,12 +199,18 @@ def _storage(env: Mapping[str, str]) -> StorageSettings | None:
             f"AWS_S3_ENDPOINT is set, but {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not: "
             "files could not be carried to the colony."
         )
+    for name in needed[:2]:
+        if not _S3_KEY.fullmatch(env[name].strip()):
+            raise ConfigurationError(f"{name} holds a space or a character that is in no key. Copy the key again.")
+    place = endpoint.split("://", 1)[-1].rstrip("/")
+    if not _ENDPOINT.fullmatch(place):
+        raise ConfigurationError(f"AWS_S3_ENDPOINT must be a host and port, such as s3.example.org:443, not {place!r}.")
     tls = _boolean(env, "AWS_S3_TLS")
     return S3Settings(
-        endpoint=endpoint.split("://", 1)[-1].rstrip("/"),
+        endpoint=place,
         bucket=env["AWS_S3_BUCKET"],
-        access_key=env["AWS_S3_ACCESSKEY"],
-        secret_key=env["AWS_S3_SECRETKEY"],
+        access_key=env["AWS_S3_ACCESSKEY"].strip(),
+        secret_key=env["AWS_S3_SECRETKEY"].strip(),
         region=env.get("AWS_S3_REGION") or env.get("AWS_S3_REGION_KEY") or "",
         tls=endpoint.startswith("https://") if tls is None and "://" in endpoint else tls is not False,
         verify=_boolean(env, "AWS_S3_SKIPVERIFY") is not True,

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
+import secrets
 from typing import TYPE_CHECKING
+
+from pollinator_magic.cfs.ignore import PART_PREFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new one, making its directory where needed."""
+    """Write a file so that readers see the old content or the new one, making its directory where needed.
+
+    What a killed process leaves behind has a name that is never synchronised.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary = file.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}")
     try:
-        temporary.write_bytes(content)
+        write_new(temporary, content)
         temporary.replace(file)
-    finally:
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that was not there; whatever has its name, also a link that leads elsewhere, is left alone."""
+    with file.open("xb") as sink:  # O_EXCL, which follows no link
+        sink.write(content)

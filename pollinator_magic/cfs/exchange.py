@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pollinator_magic.cfs.crew import Crew, Halt
+    from pollinator_magic.cfs.held import Root
     from pollinator_magic.cfs.index import LocalIndex, Scan
     from pollinator_magic.cfs.labels import Labels
     from pollinator_magic.cfs.objects import ObjectStore
@@ -61,7 +62,7 @@ class Tools:
 class Exchange:
     """A directory and a label, and what is known to be in them.
 
-    `local`, `signatures` and `remote` follow every single step, whatever fails afterwards.
+    `local`, `signatures`, `remote` and `abandoned` follow every single step, whatever fails afterwards.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Exchange:
         self.local: dict[str, Entry] = dict(scan.tree)
         self.signatures: dict[str, Signature] = dict(scan.signatures)
         self.remote: dict[str, Stored] = dict(remote)
+        self.abandoned: dict[str, int] = {}
+        """Objects, with their sizes, of the files that were removed on the server."""
         self._tools = tools
         self._index = index
 
@@ -79,10 +82,10 @@ class Exchange:
         """Do what the plan says, in the order that it names; the first failure stops the rest and is raised."""
         if plan.clashes:
             raise transfer.clash(plan.clashes[0])
-        for path in plan.remove_local:
-            transfer.remove(self.root, path, self.signatures.get(path))
-            self.local.pop(path, None)
-        self._download(plan)
+        if plan.remove_local or plan.download:
+            with transfer.opened(self.root) as root:
+                self._remove_local(root, plan)
+                self._download(root, plan)
         self._upload(plan.upload)
         self._tools.crew.each(self._remove_remote, plan.remove_remote)
         return Done(len(plan.upload), len(plan.download), len(plan.remove_local), len(plan.remove_remote))
@@ -97,17 +100,22 @@ class Exchange:
         }
         return agreed | pending
 
-    def _download(self, plan: Plan) -> None:
+    def _remove_local(self, root: Root, plan: Plan) -> None:
+        for path in plan.remove_local:
+            transfer.remove(root, path, self.signatures.get(path))
+            self.local.pop(path, None)
+
+    def _download(self, root: Root, plan: Plan) -> None:
         if not plan.download:
             return
-        transfer.prepare(self.root, plan.download)
+        transfer.prepare(root, plan.download)
         meter = self._meter(Direction.DOWN, (self.remote[path].entry for path in plan.download))
 
         def one(path: str, halt: Halt) -> None:
             stored, file = self.remote[path], self.root / path
-            beside = plan.keep_beside.get(path)
+            beside = plan.keep_beside.get(path, "")
             cargo = Cargo(path, file, stored.entry, stored.object, self.signatures.get(path))
-            transfer.download(self._tools.store, cargo, meter, halt, beside=self.root / beside if beside else None)
+            transfer.download(root, self._tools.store, cargo, meter, halt, beside=beside)
             if beside:
                 self._learn(beside, self.local[path])
             self._learn(path, stored.entry)
@@ -132,7 +140,7 @@ class Exchange:
         meter.tick()
 
     def _remove_remote(self, path: str, _: Halt) -> None:
-        self._tools.labels.remove(self.label, path)
+        self.abandoned.update(self._tools.labels.remove(self.label, path))
         self.remote.pop(path, None)
 
     def _learn(self, path: str, entry: Entry) -> None:

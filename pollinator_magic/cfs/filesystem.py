@@ -20,7 +20,7 @@ from pollinator_magic.cfs.plan import Plan, Policy, plan
 from pollinator_magic.cfs.push import Push, PushResult
 from pollinator_magic.cfs.scope import MARKER, Scope, mark
 from pollinator_magic.cfs.state import Base, Stored, SyncState, digest, entries, without_lost
-from pollinator_magic.errors import FileChanged, TransferError
+from pollinator_magic.errors import FileChanged, TransferError, UnsafeName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -95,9 +95,9 @@ class Filesystem:
         Others' new files, and their changes to files that were not changed here, come down into `root` first; where
         both have changed a file the local one wins. `pinned` paths count as changed here: the cell that is submitted.
 
-        If nothing has changed here since the last push its snapshot is returned without asking the server. Should
-        somebody have removed that snapshot or its files, the job cannot start: call `forget_snapshot` and push again,
-        or pass `verify`, which always takes a new snapshot and costs one request.
+        If nothing has changed here since a push of the last half hour its snapshot is returned without asking the
+        server. Should somebody have removed that snapshot or its files, the job cannot start: call `forget_snapshot`
+        and push again, or pass `verify`, which always takes a new snapshot and costs one request.
 
         Files deleted here are removed on the server, with all their revisions. `in_use` is asked before that (and only
         then): if it says that jobs still wait for earlier snapshots, the files stay until a later push, and the
@@ -140,7 +140,7 @@ class Filesystem:
         index = state.index(root)
         file, base = self._base_of_label(state, root, label)
         if not root.exists():
-            base = Base()
+            base = Base(abandoned=base.abandoned)
 
         def once() -> SyncResult:
             scan = index.scan(root, ignore)
@@ -154,6 +154,7 @@ class Filesystem:
                 done = exchange.carry_out(work)
             finally:
                 base.label, base.files = label, exchange.agreed(base.files)
+                base.abandoned |= exchange.abandoned
                 SyncState.save(file, base)
                 index.save()
             kept, skipped = _below(root, work.keep_beside.values()), tuple(scan.skipped.values())
@@ -230,17 +231,23 @@ class Filesystem:
     ) -> int:
         """Upload what `label` does not have alike; return how many files. Nothing is removed on either side.
 
-        For an executor after a job. By default everything is uploaded, hidden files too.
+        For an executor after a job. By default everything is uploaded, hidden files too. A file whose name cannot
+        travel keeps no other from being uploaded; UnsafeName, which names it, is raised at the end.
         """
         label, ignore = normal_label(label), ignore or Ignore.nothing()
         index = LocalIndex()
 
         def once() -> int:
-            scan = index.scan(root, ignore)
+            refused: list[UnsafeName] = []
+            scan = index.scan(root, ignore, refused)
             mark(root, index, scan)
             remote = self._labels.list(label)
             exchange = self._exchange(root=root, label=label, index=index, scan=scan, remote=remote, progress=progress)
-            return exchange.carry_out(Plan(upload=_differing(scan.tree, entries(remote)))).uploaded
+            done = exchange.carry_out(Plan(upload=_differing(scan.tree, entries(remote))))
+            if refused:
+                more = f" So it is with {len(refused) - 1} others." if len(refused) > 1 else ""
+                raise UnsafeName(f"{refused[0]}{more} All other files were uploaded.", path=refused[0].path)
+            return done.uploaded
 
         return _patiently(once)
 
@@ -259,7 +266,13 @@ class Filesystem:
                 "server since it was made. Submit the job again.",
                 path=snapshot.label,
             )
-        remote = {path: stored for path, stored in found.values() if path}
+        remote = dict(found.values())
+        if "" in remote:
+            raise TransferError(
+                f"Snapshot {snapshot_id} names files that are not below its label {snapshot.label or label!r}. "
+                "Submit the job again.",
+                path=snapshot.label,
+            )
         index = LocalIndex()
 
         def once() -> list[Path]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pollinator_magic.errors import UnsafeName
+
 _CHUNK = 1024 * 1024
 _THREADS = 8
 _PARALLEL_FROM = 8 * _CHUNK  # bytes, or 64 files: below, starting threads costs more than it gains
@@ -96,12 +98,13 @@ class LocalIndex:
         self._known = _load(cache_file)
         self._changed = False
 
-    def scan(self, root: Path, ignore: Ignore | None = None) -> Scan:
+    def scan(self, root: Path, ignore: Ignore | None = None, refused: list[UnsafeName] | None = None) -> Scan:
         """Return all files below `root` that are not ignored; a root that does not exist is empty.
 
-        Raises TransferError or UnsafeName, naming the file that is in the way.
+        Raises TransferError or UnsafeName, naming the file that is in the way. With `refused` an UnsafeName is put
+        there instead, and the file or directory is left out.
         """
-        walk = Walk(root, ignore or Ignore.nothing())
+        walk = Walk(root, ignore or Ignore.nothing(), refused)
         statuses = dict(walk)
         found = Scan(skipped=walk.skipped)
         gone = self._known.keys() - statuses.keys()

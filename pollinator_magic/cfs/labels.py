@@ -83,9 +83,15 @@ class Labels:
         )
         return Stored(content.size, content.checksum, content.object, file.fileid)
 
-    def remove(self, root: str, path: str) -> None:
-        """Remove all revisions of a file. The objects stay: other labels may refer to them."""
-        self._client.remove_files_named(*label_of(root, path))
+    def remove(self, root: str, path: str) -> dict[str, int]:
+        """Remove all revisions of a file; return their objects with sizes. They stay: others may refer to them."""
+        label, name = label_of(root, path)
+        try:
+            revisions = self._client.revisions(label, name)
+        except NotFound:
+            return {}
+        self._client.remove_files_named(label, name)
+        return {file.ref.s3object.object: file.size for file in revisions}
 
     def _revision(self, file_id: str, _: Halt) -> File | None:
         with self._remembering:

@@ -11,7 +11,7 @@ import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from pollinator_magic.cfs.s3 import S3Objects
+from pollinator_magic.cfs.s3 import GONE, S3Objects
 from pollinator_magic.colonies.models import Reference, S3Object
 from pollinator_magic.errors import ObjectMissing, StorageError, UnsafeName
 from pollinator_magic.settings import DirectorySettings
@@ -76,10 +76,15 @@ class DirectoryObjects:
             try:
                 with _storage_errors("write", self.path):
                     self._bucket.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    with temporary.open("wb") as sink:
-                        while chunk := source.read(_CHUNK):
+                    sink = temporary.open("wb")
+                with sink:
+                    while chunk := source.read(_CHUNK):
+                        with _storage_errors("write", self.path):
                             sink.write(chunk)
-                            advance(len(chunk))
+                        advance(len(chunk))
+                    with _storage_errors("write", self.path):
+                        sink.flush()
+                with _storage_errors("write", self.path):
                     temporary.replace(target)
             finally:
                 with suppress(OSError):
@@ -121,8 +126,9 @@ def _storage_errors(doing: str, path: Path, name: str = "") -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         if name:
-            raise ObjectMissing(f"The object store {str(path)!r} has no object {name}.") from None
-        raise StorageError(f"Cannot {doing} the object store {str(path)!r}: {error.strerror}.") from None
+            raise ObjectMissing(f"The object store {str(path)!r} has no object {name}. {GONE}") from None
+        raise StorageError(f"Cannot {doing} the object store {str(path)!r}: {error.strerror}. Try again.") from None
     except OSError as error:
-        advice = " Free some space there." if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
-        raise StorageError(f"Cannot {doing} the object store {str(path)!r}: {error.strerror}.{advice}") from None
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        advice = "Free some space there." if full else "Check that it can be read and written."
+        raise StorageError(f"Cannot {doing} the object store {str(path)!r}: {error.strerror}. {advice}") from None

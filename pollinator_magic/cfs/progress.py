@@ -13,6 +13,8 @@ class Direction(Enum):
 
     UP = "up"
     DOWN = "down"
+    AWAY = "away"
+    """Removed."""
 
 
 @dataclass(frozen=True)

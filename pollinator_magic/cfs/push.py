@@ -8,6 +8,7 @@ on the server is listed only the first time, and before anything is removed ther
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from pollinator_magic.cfs.exchange import Done, Exchange
 from pollinator_magic.cfs.plan import Policy, plan
 from pollinator_magic.cfs.scope import Scope, mark
 from pollinator_magic.cfs.state import Base, SyncState, digest, entries, without_lost
+from pollinator_magic.colonies.models import parse_time
 from pollinator_magic.errors import FileChanged, TransferError
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Snapshot
 
 _ROUNDS = 6
+REUSED_FOR_S = 30 * 60
+"""So long a snapshot is used again while nothing changes. Whoever cleans up spares for twice as long what no job has
+referred to yet, so that a job never waits for a snapshot that was just taken away."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Push:
         self._index: LocalIndex = state.index(root)
         self._file, self._base = state.base_of_label(root, str(client.server), client.colony, label)
         if not root.exists():
-            self._base = Base()  # the directory as a whole is missing: nobody deleted its files one by one
+            # The directory as a whole is missing: nobody deleted its files one by one.
+            self._base = Base(abandoned=self._base.abandoned)
         self._before = {path: stored for path, stored in self._base.files.items() if path not in pinned}
         self._done = Done()
 
@@ -81,7 +87,7 @@ class Push:
         """Push; with `verify`, take a new snapshot even if nothing has changed here."""
         scan = self._scan()
         last = self._base.snapshot
-        if last is not None and self._base.snapshot_of == digest(scan.tree) and not verify:
+        if last is not None and self._base.snapshot_of == digest(scan.tree) and not verify and _is_fresh(last):
             self._index.save()
             return self._result(last, scan, reused=True)
         return self._result(self._rounds(scan), scan, reused=False)
@@ -126,7 +132,8 @@ class Push:
             self._done += exchange.carry_out(replace(work, remove_remote=()))
             return self._freeze_elsewhere(exchange), True
         if work.remove_remote:
-            self._base.snapshot = None  # it may list revisions that are removed now
+            self._base.snapshot = None  # it may list revisions that are removed now; also for who is killed in between
+            SyncState.save(self._file, self._base)
         self._done += exchange.carry_out(work)
         snapshot = self._client.create_snapshot(self._label, secrets.token_hex(32))
         exchange.remote, whole = self._seen(snapshot, exchange.remote, scope)
@@ -179,9 +186,15 @@ class Push:
         """Remember how far things have come."""
         self._base.label = self._label
         self._base.files = exchange.agreed(self._base.files)
+        self._base.abandoned |= exchange.abandoned
         SyncState.save(self._file, self._base)
         self._index.save()
 
     def _result(self, snapshot: Snapshot, scan: Scan, *, reused: bool) -> PushResult:
         skipped = tuple(scan.skipped.values())
         return PushResult(snapshot, reused, self._done, self._index.hashed, skipped, self._base.snapshot_of)
+
+
+def _is_fresh(snapshot: Snapshot) -> bool:
+    added = parse_time(snapshot.added)
+    return added is not None and abs(time.time() - added.timestamp()) < REUSED_FOR_S

@@ -1,4 +1,4 @@
-"""Objects in an S3 bucket, over boto3.
+"""Objects in an S3 bucket, over boto3; small ones by a shorter way (`s3put`).
 
 The endpoint and the keys are the own environment's, whatever a file's metadata says. No boto3 traceback and no key ever
 shows in an error.
@@ -6,18 +6,18 @@ shows in an error.
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pollinator_magic.cfs.s3put import SignedPut
+from pollinator_magic.colonies.connections import is_loopback
 from pollinator_magic.colonies.models import Reference, S3Object
-from pollinator_magic.colonies.rpc import is_loopback
 from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pollinator_magic.settings import S3Settings
@@ -28,22 +28,24 @@ _PART = 16 * _CHUNK
 _PARTS_AT_ONCE = 4
 _ATTEMPTS = 3
 _CONNECT_TIMEOUT_S = 5
-_READ_TIMEOUT_S = 60
 _DEFAULT_REGION = "us-east-1"
 _MISSING_BUCKET = "NoSuchBucket"
+GONE = "Try again; if it is gone for good, change the file, so that it is uploaded anew."
 
 
 class S3Objects:
     """Objects in the bucket of `settings`, over at most `connections` connections.
 
-    A bucket that does not exist is made by the first `put`, as the Go tools do.
+    A server that is silent for `read_timeout_s` is asked again, a few times. A bucket that does not exist is made by
+    the first `put`, as the Go tools do.
     """
 
-    def __init__(self, settings: S3Settings, *, connections: int = 16) -> None:
+    def __init__(self, settings: S3Settings, *, connections: int = 16, read_timeout_s: float = 60) -> None:
         self.settings = settings
+        self._read_timeout_s = read_timeout_s
         self._connections = connections
         self._connecting = threading.Lock()
-        self._connected: Any = None
+        self._connected: tuple[Any, SignedPut] | None = None
 
     def put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
         """Store the content of `file`, in parts that are sent side by side if it is large; see ObjectStore."""
@@ -55,15 +57,18 @@ class S3Objects:
 
     def read(self, name: str) -> Iterator[bytes]:
         """Yield the content of an object, going on where a broken connection left off; see ObjectStore."""
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ConnectionClosedError
 
         offset, failures = 0, 0
         while True:
             try:
-                body = self._open(name, offset)
+                body, headers = self._open(name, offset)
             except _BeyondEnd:
                 return  # nothing is left to go on with; whoever reads compares the size
             try:
+                if not {"content-length", "transfer-encoding"} & headers.keys():
+                    # The head of the answer was cut off, which http.client takes for the head of an empty object.
+                    raise ConnectionClosedError(endpoint_url=self.settings.endpoint)
                 for chunk in body.iter_chunks(_CHUNK):
                     offset += len(chunk)
                     yield chunk
@@ -101,10 +106,15 @@ class S3Objects:
 
     @property
     def _client(self) -> Any:
+        return self._connection[0]
+
+    @property
+    def _connection(self) -> tuple[Any, SignedPut]:
         with self._connecting:
             if self._connected is None:
                 with self._errors(""):
-                    self._connected = self._connect()
+                    client = self._connect()
+                    self._connected = client, SignedPut(client, self.settings)
             return self._connected
 
     def _connect(self) -> Any:
@@ -116,7 +126,7 @@ class S3Objects:
         core = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         settings = self.settings
         host = settings.endpoint.rpartition(":")[0] or settings.endpoint
-        client = boto3.session.Session(botocore_session=core).client(
+        return boto3.session.Session(botocore_session=core).client(
             "s3",
             endpoint_url=f"{'https' if settings.tls else 'http'}://{settings.endpoint}",
             aws_access_key_id=settings.access_key,
@@ -128,7 +138,7 @@ class S3Objects:
                 s3={"addressing_style": "path"},
                 retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                 connect_timeout=_CONNECT_TIMEOUT_S,
-                read_timeout=_READ_TIMEOUT_S,
+                read_timeout=self._read_timeout_s,
                 max_pool_connections=self._connections * 2,  # parts of large files have threads of their own
                 tcp_keepalive=True,
                 proxies={} if is_loopback(host) else None,
@@ -137,15 +147,12 @@ class S3Objects:
                 response_checksum_validation="when_required",
             ),
         )
-        client.meta.events.register_last("before-call.s3", _send_small_at_once)
-        return client
 
     def _put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
         with file.open("rb") as content, self._errors(name):
             size = file.stat().st_size
             if size <= _PART:
-                body = content.read(size) if size <= _SMALL else content
-                self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=body)
+                self._put_whole(name, content.read(size) if size <= _SMALL else content)
                 advance(size)
             else:
                 from boto3.s3.transfer import TransferConfig
@@ -160,14 +167,20 @@ class S3Objects:
                     ),
                 )
 
-    def _open(self, name: str, offset: int) -> Any:
+    def _put_whole(self, name: str, body: bytes | BinaryIO) -> None:
+        client, signed = self._connection
+        if not (isinstance(body, bytes) and signed.put(name, body)):
+            client.put_object(Bucket=self.settings.bucket, Key=name, Body=body)
+
+    def _open(self, name: str, offset: int) -> tuple[Any, Mapping[str, str]]:
+        """Return the content from `offset` on, and the headers, whose names are in small letters."""
         with self._errors(name):
             ranged = {"Range": f"bytes={offset}-"} if offset else {}
             reply = self._client.get_object(Bucket=self.settings.bucket, Key=name, **ranged)
         if offset and not str(reply.get("ContentRange", "")).startswith(f"bytes {offset}-"):
             reply["Body"].close()
             raise StorageError(f"The connection to {self._place} broke in the middle of an object. Run again.")
-        return reply["Body"]
+        return reply["Body"], reply["ResponseMetadata"]["HTTPHeaders"]
 
     def _create_bucket(self) -> None:
         region = self.settings.region or _DEFAULT_REGION
@@ -225,8 +238,8 @@ class S3Objects:
         if status == 416:
             return _BeyondEnd(f"The {self._place} has no more of object {name}.")
         if status == 404:
-            return ObjectMissing(f"The {self._place} has no object {name}.")
-        return StorageError(f"The {self._place} refused a request: {code or 'no reason'} (HTTP {status}).")
+            return ObjectMissing(f"The {self._place} has no object {name}. {GONE}")
+        return StorageError(f"The {self._place} refused a request: {code or 'no reason'} (HTTP {status}). Try again.")
 
     def _unreachable(self, error: Exception) -> StorageError:
         from botocore.exceptions import SSLError
@@ -241,12 +254,6 @@ class S3Objects:
             f"The object store at {endpoint} cannot be reached ({type(error).__name__}). "
             "Check AWS_S3_ENDPOINT and AWS_S3_TLS, and that it is running."
         )
-
-
-def _send_small_at_once(params: Any, **_: Any) -> None:
-    """Let boto3 not ask first whether it may send what is in memory: that would be a second round trip a file."""
-    if isinstance(params.get("body"), io.BytesIO):
-        params["headers"].pop("Expect", None)
 
 
 class _BucketMissing(StorageError):

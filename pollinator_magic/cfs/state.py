@@ -55,6 +55,8 @@ class Base(msgspec.Struct):
     """The last snapshot of this directory."""
     snapshot_of: str = ""
     """Digest of the tree that it froze."""
+    abandoned: dict[str, int] = msgspec.field(default_factory=dict)
+    """Objects, with their sizes, of files that were removed on the server: they wait for somebody to clean up."""
 
     @property
     def tree(self) -> dict[str, Entry]:

@@ -2,7 +2,7 @@
 
 A download goes to a temporary file beside its destination, is checked against the size and SHA-256 that the metadata
 promises, and is renamed. Whatever would be overwritten or removed must still be what was looked at when the plan was
-made, else FileChanged is raised and nothing is touched.
+made, else FileChanged is raised and nothing is touched. All writing happens in directories that are held open (`held`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pollinator_magic.cfs.held import Root, leads_out
 from pollinator_magic.cfs.ignore import PART_PREFIX
 from pollinator_magic.cfs.index import Signature
 from pollinator_magic.cfs.names import check_path
@@ -29,14 +30,18 @@ from pollinator_magic.errors import DamagedFile, FileChanged, StorageError, Tran
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from pollinator_magic.cfs.crew import Halt
+    from pollinator_magic.cfs.held import Directory
     from pollinator_magic.cfs.objects import ObjectStore
     from pollinator_magic.cfs.plan import Entry
     from pollinator_magic.cfs.progress import Meter
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BACKDATE_NS = 20_000_000
+_STALE_S = 86_400
+_PERMISSIONS = 0o777  # not setuid: what comes from a colony is not what was given that right
 _FOLDS_NAMES = sys.platform in {"darwin", "win32"}
 
 
@@ -75,30 +80,43 @@ def upload(store: ObjectStore, cargo: Cargo, meter: Meter, halt: Halt) -> None:
     meter.complete(cargo.path)
 
 
-def download(store: ObjectStore, cargo: Cargo, meter: Meter, halt: Halt, *, beside: Path | None = None) -> None:
-    """Make a file have the content of the object, which must be what the cargo's entry says.
+def download(root: Root, store: ObjectStore, cargo: Cargo, meter: Meter, halt: Halt, *, beside: str = "") -> None:
+    """Make a file below `root` have the content of the object, which must be what the cargo's entry says.
 
-    A file that is replaced is first renamed to `beside` if that is given. The directory must exist (see `prepare`).
+    A file that is replaced is first renamed to `beside`, a path in the same directory, if that is given. The directory
+    must exist (see `prepare`).
     """
-    file = cargo.file
-    part = file.with_name(PART_PREFIX + secrets.token_hex(8))
-    try:
-        with _writing(cargo.path, cargo.entry.size):
-            _receive(store, cargo, part, meter, halt)
-            halt.check()
-            _check_unchanged(cargo)
-            if cargo.expected is not None:
-                part.chmod(stat.S_IMODE(file.stat().st_mode))
-            if beside is not None:
-                file.rename(beside)
-            part.replace(file)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    above, _, name = cargo.path.rpartition("/")
+    part = PART_PREFIX + secrets.token_hex(8)
+    with _writing(cargo.path, cargo.entry.size), root.directory(above) as directory:
+        try:
+            with directory.create(part) as sink:
+                _receive(store, cargo, sink, meter, halt)
+                halt.check()
+                _refuse_change(directory, name, cargo.path, cargo.expected)
+                if cargo.expected is not None:
+                    os.fchmod(sink.fileno(), directory.status(name).st_mode & _PERMISSIONS)
+            if beside:
+                directory.replace(name, beside.rpartition("/")[2])
+            directory.replace(part, name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                directory.unlink(part)
+            raise
     meter.complete(cargo.path)
 
 
-def prepare(root: Path, paths: Collection[str]) -> None:
+@contextlib.contextmanager
+def opened(root: Path) -> Iterator[Root]:
+    """Hold a directory open to write below it; it is made if it is not there. Raises TransferError."""
+    with _writing(".", 0):
+        root.mkdir(parents=True, exist_ok=True)
+        held = Root(root)
+    with held:
+        yield held
+
+
+def prepare(root: Root, paths: Collection[str]) -> None:
     """Make the directories in which `paths` will be written, after checking every path and directory on the way.
 
     Raises UnsafeName, before anything is made, for a path that would leave `root`, by its name or through a link;
@@ -106,35 +124,51 @@ def prepare(root: Path, paths: Collection[str]) -> None:
     """
     _check_names(paths)
     with _writing(".", 0):
-        root.mkdir(parents=True, exist_ok=True)
-        real = root.resolve()
+        real = root.path.resolve()
         directories = sorted({directory for path in paths for directory in _above(path)})
         for directory in directories:
-            here = root / directory
+            here = root.path / directory
             if here.is_symlink() and not here.resolve().is_relative_to(real):
-                raise UnsafeName(
-                    f"{directory!r} is a link that leads out of {str(root)!r}; nothing is written through it. "
-                    "Remove the link.",
-                    path=directory,
-                )
+                raise leads_out(directory, root.path)
             if (here.exists() or here.is_symlink()) and not here.is_dir():
                 raise clash(directory)
         for path in paths:
-            if (root / path).is_dir() and not (root / path).is_symlink():
+            if (root.path / path).is_dir() and not (root.path / path).is_symlink():
                 raise clash(path)
         for directory in directories:
-            (root / directory).mkdir(exist_ok=True)
+            above, _, name = directory.rpartition("/")
+            with root.directory(above) as place, contextlib.suppress(FileExistsError):
+                place.make_directory(name)
+        for directory in {path.rpartition("/")[0] for path in paths}:
+            with root.directory(directory) as place:
+                _sweep(place)
 
 
-def remove(root: Path, path: str, expected: Signature | None) -> None:
-    """Remove a file, if it still is what `expected` says, and the directories that become empty."""
-    file = root / path
+def _sweep(directory: Directory) -> None:
+    """Remove what downloads of processes that were killed have left, if it is old enough to be nobody's any more."""
+    before = time.time() - _STALE_S
+    with contextlib.suppress(OSError):
+        for name in directory.names():
+            if name.startswith(PART_PREFIX) and directory.status(name, follow_links=False).st_mtime < before:
+                directory.unlink(name)
+
+
+def remove(root: Root, path: str, expected: Signature | None) -> None:
+    """Remove a file below `root`, if it still is what `expected` says, and the directories that become empty."""
+    above, _, name = path.rpartition("/")
     with _writing(path, 0):
-        _refuse_change(file, path, expected)
-        file.unlink(missing_ok=True)
-    for directory in reversed(_above(path)):
         try:
-            (root / directory).rmdir()
+            with root.directory(above) as directory:
+                _refuse_change(directory, name, path, expected)
+                directory.unlink(name)
+        except (FileNotFoundError, NotADirectoryError):  # the file if none was expected, or its directory
+            if expected is not None:
+                raise _changed(path, "vanished") from None
+    for emptied in reversed(_above(path)):
+        above, _, name = emptied.rpartition("/")
+        try:
+            with root.directory(above) as directory:
+                directory.remove_directory(name)
         except OSError:
             return  # not empty
 
@@ -146,7 +180,7 @@ def clash(path: str) -> TransferError:
     )
 
 
-def _receive(store: ObjectStore, cargo: Cargo, part: Path, meter: Meter, halt: Halt) -> None:
+def _receive(store: ObjectStore, cargo: Cargo, sink: BinaryIO, meter: Meter, halt: Halt) -> None:
     path, entry = cargo.path, cargo.entry
     if entry.size < 0 or not _SHA256.fullmatch(entry.checksum):
         raise DamagedFile(
@@ -154,7 +188,7 @@ def _receive(store: ObjectStore, cargo: Cargo, part: Path, meter: Meter, halt: H
             path=path,
         )
     digest, size = hashlib.sha256(), 0
-    with part.open("xb") as sink, _naming("download", path):
+    with _naming("download", path):
         # A file of no bytes may have no object: other tools make none.
         for chunk in store.read(cargo.name) if entry.size else ():
             halt.check()
@@ -168,25 +202,35 @@ def _receive(store: ObjectStore, cargo: Cargo, part: Path, meter: Meter, halt: H
         raise _damaged(path, f"it has {size} bytes instead of {entry.size}")
     if digest.hexdigest() != entry.checksum:
         raise _damaged(path, "its SHA-256 is another than was promised")
+    sink.flush()  # before the time is set
     # A time in the past, so that a change right after the download shows in the file's signature (see index).
     now_ns = time.time_ns()
-    os.utime(part, ns=(now_ns, now_ns - _BACKDATE_NS))
+    os.utime(sink.fileno(), ns=(now_ns, now_ns - _BACKDATE_NS))
 
 
 def _damaged(path: str, what: str) -> DamagedFile:
-    return DamagedFile(f"{path!r} arrived damaged: {what}. The local file was left as it is.", path=path)
+    return DamagedFile(f"{path!r} arrived damaged: {what}. Nothing was overwritten. Run again.", path=path)
 
 
 def _check_unchanged(cargo: Cargo) -> None:
-    _refuse_change(cargo.file, cargo.path, cargo.expected)
-
-
-def _refuse_change(file: Path, path: str, expected: Signature | None) -> None:
-    """Raise FileChanged unless `file` is as expected; a link where nothing was expected may be replaced."""
     try:
-        found = None if expected is None and file.is_symlink() else Signature.of(file.stat())
+        found = Signature.of(cargo.file.stat())
     except (FileNotFoundError, NotADirectoryError):
         found = None
+    _compare(found, cargo.expected, cargo.path)
+
+
+def _refuse_change(directory: Directory, name: str, path: str, expected: Signature | None) -> None:
+    """Raise FileChanged unless a file is as expected; a link where nothing was expected may be replaced."""
+    try:
+        status = directory.status(name, follow_links=expected is not None)
+        found = None if stat.S_ISLNK(status.st_mode) else Signature.of(status)
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
+    _compare(found, expected, path)
+
+
+def _compare(found: Signature | None, expected: Signature | None, path: str) -> None:
     if found != expected:
         what = "vanished" if found is None else "was changed" if expected else "appeared"
         raise _changed(path, what)

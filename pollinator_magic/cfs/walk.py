@@ -2,7 +2,8 @@
 
 Symbolic links: one that leads to a file or directory inside the root counts as what it leads to; one that leaves the
 root, leads nowhere, or leads back to a directory that contains it is skipped and reported, and so are pipes, sockets
-and devices. Names are held to the rules of `names`: a file that could not come down again raises UnsafeName.
+and devices. Names are held to the rules of `names`: a file that could not come down again raises UnsafeName, or is
+left out and told of, as whoever walks wants it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pollinator_magic.cfs.names import check_path
-from pollinator_magic.errors import TransferError
+from pollinator_magic.errors import TransferError, UnsafeName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 class Walk:
     """One walk through `root`; iterating yields every file's path and status (of what a link leads to)."""
 
-    def __init__(self, root: Path, ignore: Ignore) -> None:
+    def __init__(self, root: Path, ignore: Ignore, refused: list[UnsafeName] | None = None) -> None:
         self.skipped: dict[str, str] = {}
         """Links and special files that were left out, each with a sentence for the user."""
         self._root = root.resolve()
         self._ignore = ignore
+        self._refused = refused
 
     def __iter__(self) -> Iterator[tuple[str, os.stat_result]]:
         pending = [("", frozenset({self._root}))] if self._root.is_dir() else []
@@ -63,7 +65,13 @@ class Walk:
         for entry in entries:
             path = directory + entry.name
             if (path + "/" if _is_directory(entry) else path) not in self._ignore:
-                check_path(path)
+                try:
+                    check_path(path)
+                except UnsafeName as error:
+                    if self._refused is None:
+                        raise
+                    self._refused.append(error)
+                    continue
                 yield entry
 
     def _follow(self, link: os.DirEntry[str], path: str, linked: frozenset[Path]) -> Path | None:

@@ -10,6 +10,7 @@ executors and colonies (the second would be refused as a duplicate).
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +20,7 @@ from pollinator_magic.colonies.models import (
     Attribute,
     AttributeType,
     Colony,
+    Cron,
     Executor,
     File,
     FileData,
@@ -26,6 +28,8 @@ from pollinator_magic.colonies.models import (
     Label,
     LogEntry,
     Process,
+    ProcessGraph,
+    ProcessState,
     Snapshot,
     Statistics,
     User,
@@ -33,19 +37,33 @@ from pollinator_magic.colonies.models import (
     prepare_reading,
 )
 from pollinator_magic.colonies.rpc import Rpc
-from pollinator_magic.errors import InvalidReply, NotFound, ServerError, ServerUnreachable, SubmissionUnclear
+from pollinator_magic.errors import (
+    InvalidReply,
+    NotFound,
+    ServerError,
+    ServerUnreachable,
+    SubmissionUnclear,
+    Unsupported,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Self
 
     from pollinator_magic.colonies.address import Server
     from pollinator_magic.colonies.keys import PrivateKey
-    from pollinator_magic.colonies.models import Allocations, Capabilities, FunctionSpec, ProcessState, Wire
+    from pollinator_magic.colonies.models import (
+        Allocations,
+        Capabilities,
+        FunctionSpec,
+        Wire,
+        WorkflowSpec,
+    )
 
 MAX_PROCESSES = 100
 """So many processes the server lists at most."""
+MAX_CRONS = 100
 MAX_LOGS = 500
 """So many log entries the server returns at most in one reply."""
 MAX_FOUND_LOGS = 100
@@ -125,7 +143,13 @@ class Colonies:
 
     def me(self) -> User:
         """Return the user that this key belongs to; NotFound if it is an executor's, AccessDenied if it is nobody's."""
-        return self.rpc.call("getuserbyidmsg", {"colonyname": self.colony, "userid": self.identity}, User)
+        try:
+            return self.rpc.call("getuserbyidmsg", {"colonyname": self.colony, "userid": self.identity}, User)
+        except Unsupported:  # a server of before 1.9
+            for user in self.users():
+                if user.userid == self.identity:
+                    return user
+            raise NotFound(f"{self.server} has no user with this key in colony {self.colony!r}.") from None
 
     def remove_user(self, name: str) -> None:
         """Remove a user; needs the colony owner's key."""
@@ -139,7 +163,13 @@ class Colonies:
         The same name again registers anew or is refused, as the server is configured.
         """
         record = _without(executor, "state", "allocations")
-        return self.rpc.call("addexecutormsg", {"executor": record}, Executor, repeatable=False)
+        try:
+            return self.rpc.call("addexecutormsg", {"executor": record}, Executor, repeatable=False)
+        except ServerError as error:
+            if error.status != 400 or "invalid JSON" not in str(error):
+                raise
+        older = {**record, "capabilities": _first_of_each(record["capabilities"])}
+        return self.rpc.call("addexecutormsg", {"executor": older}, Executor, repeatable=False)
 
     def approve_executor(self, name: str) -> None:
         """Let a registered executor work; needs the colony owner's key."""
@@ -198,19 +228,10 @@ class Colonies:
     def submit(self, spec: FunctionSpec) -> Process:
         """Submit a function specification and return the waiting process, as the server normalised it.
 
-        Never sent twice: when the connection breaks after sending, SubmissionUnclear says so.
+        Never sent twice: when the answer is lost or cannot be read, SubmissionUnclear says so.
         """
-        try:
+        with self._once("job"):
             return self.rpc.call("submitfuncspecmsg", {"spec": spec}, Process, repeatable=False)
-        except ServerUnreachable as error:
-            if not error.sent:
-                raise
-            raise SubmissionUnclear(
-                f"The connection to {self.server} broke while the job was being submitted, so it may be running. "
-                f"Look for it with `%pollinator jobs` before you submit it again. ({error})",
-                status=error.status,
-                sent=True,
-            ) from error
 
     def process(self, process_id: str) -> Process:
         """Return a process by its full id."""
@@ -238,7 +259,12 @@ class Colonies:
             "label": label,
             "initiator": initiator,
         }
-        return self.rpc.call("getprocessesmsg", message, list[Process])
+        try:
+            return self.rpc.call("getprocessesmsg", message, list[Process])
+        except ServerError as error:
+            if state is ProcessState.CANCELLED and "invalid msg.State" in str(error):
+                return []  # a server of before 1.9.6, where nothing is ever cancelled
+            raise
 
     def history(self, state: ProcessState, *, seconds: int, executor_id: str = "") -> list[Process]:
         """Return all processes in `state` that were submitted within the last `seconds`, oldest first."""
@@ -287,6 +313,45 @@ class Colonies:
     def remove_all_processes(self, state: int = -1) -> None:
         """Remove the records of all processes, or of those in one state; needs the colony owner's key."""
         self._do("removeallprocessesmsg", {"colonyname": self.colony, "state": state})
+
+    # Workflows
+
+    def submit_workflow(self, workflow: WorkflowSpec) -> ProcessGraph:
+        """Submit functions that depend on each other; return the graph of their processes, yet without a drawing.
+
+        An empty `workflow.colonyname` means this colony. Never sent twice, as with `submit`.
+        """
+        spec = msgspec.structs.replace(workflow, colonyname=workflow.colonyname or self.colony)
+        with self._once("workflow"):
+            return self.rpc.call("submitworkflowspecmsg", {"spec": spec}, ProcessGraph, repeatable=False)
+
+    def process_graph(self, graph_id: str) -> ProcessGraph:
+        """Return a process graph by its full id, with nodes and edges."""
+        return self.rpc.call("getprocessgraphmsg", {"processgraphid": graph_id}, ProcessGraph)
+
+    def process_graphs(self, state: ProcessState, *, count: int = MAX_PROCESSES) -> list[ProcessGraph]:
+        """Return up to `count` (at most 100) process graphs in `state`, newest first, without nodes and edges."""
+        message = {"colonyname": self.colony, "count": min(count, MAX_PROCESSES), "state": state}
+        return self.rpc.call("getprocessgraphsmsg", message, list[ProcessGraph])
+
+    def cancel_graph(self, graph_id: str) -> None:
+        """Cancel a process graph with all members that have not ended."""
+        self._do("cancelprocessgraphmsg", {"processgraphid": graph_id})
+
+    def remove_graph(self, graph_id: str) -> None:
+        """Remove the records of a process graph that is not running, and of its processes."""
+        self._remove("removeprocessgraphmsg", {"processgraphid": graph_id, "all": False})
+
+    def remove_all_graphs(self, state: int = -1) -> None:
+        """Remove all process graphs with their processes, or those in one state; needs the colony owner's key."""
+        self._do("removeallprocessgraphsmsg", {"colonyname": self.colony, "state": state})
+
+    def crons(self, *, count: int = MAX_CRONS) -> list[Cron]:
+        """Return up to `count` of what the server submits by itself; none from a server that knows no such thing."""
+        try:
+            return self.rpc.call("getcronsmsg", {"colonyname": self.colony, "count": count}, list[Cron])
+        except (Unsupported, NotFound):  # a server of before 1.9 does not find any where there are none
+            return []
 
     # Attributes and logs
 
@@ -444,6 +509,21 @@ class Colonies:
 
     # What several operations share
 
+    @contextmanager
+    def _once(self, what: str) -> Iterator[None]:
+        """Say so if `what` may have been submitted although no reply came."""
+        try:
+            yield
+        except (ServerUnreachable, InvalidReply) as error:
+            if isinstance(error, ServerUnreachable) and not error.sent:
+                raise
+            raise SubmissionUnclear(
+                f"The answer of {self.server} to a submission was lost, so the {what} may be running. "
+                f"Look for it with `%pollinator jobs` before you submit it again. ({error})",
+                status=error.status,
+                sent=True,
+            ) from error
+
     def _executor(self, name: str) -> dict[str, object]:
         return {"colonyname": self.colony, "executorname": name}
 
@@ -491,3 +571,8 @@ def _without(record: Wire, *names: str) -> dict[str, Any]:
     """Return the fields of a record without those that only the server sets."""
     fields: dict[str, Any] = msgspec.to_builtins(record)
     return {name: value for name, value in fields.items() if name not in names}
+
+
+def _first_of_each(capabilities: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return capabilities as servers before 1.9.6 read them: one object where the later ones have a list."""
+    return {name: next(iter(entries), {}) for name, entries in capabilities.items()}

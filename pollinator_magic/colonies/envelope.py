@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, cast, get_origin
 
@@ -46,6 +48,7 @@ _SUBJECTS = {
     "userid": "user with the identity",
     "name": "",
 }
+_NOT_FRESH = {"Access denied, stale request", "Access denied, repeated request"}
 _EMPTY_WHEN_DENIED = {"getprocesshistmsg", "getcolonystatsmsg"}
 
 
@@ -83,8 +86,13 @@ prepare_reading(_Envelope, _Refusal)
 
 
 def seal(key: PrivateKey, msgtype: str, message: Mapping[str, object]) -> bytes:
-    """Return the JSON envelope of `message`, signed with `key`."""
-    payload = base64.b64encode(msgspec.json.encode({"msgtype": msgtype, **message})).decode("ascii")
+    """Return the JSON envelope of `message`, signed with `key`: no two are the same, so each is to be sent once.
+
+    `nonce` and `issued` (Unix nanoseconds) let a server refuse a request that somebody else sends again. The embedded
+    colony does; others ignore fields that they do not know (section 1).
+    """
+    once = {"msgtype": msgtype, **message, "nonce": secrets.token_hex(16), "issued": time.time_ns()}
+    payload = base64.b64encode(msgspec.json.encode(once)).decode("ascii")
     return msgspec.json.encode({"payloadtype": msgtype, "payload": payload, "signature": key.sign(payload)})
 
 
@@ -136,14 +144,14 @@ def _value(payload: bytes, reply: type[T], status: int, request: Request) -> T:
     except _UNREADABLE as error:
         raise InvalidReply(
             f"The Colonies server at {request.server} answered {request.msgtype} with something that this version "
-            f"cannot read: {printable(str(error))}. The server may be of another version.",
+            f"cannot read: {printable(str(error))}. Try again; if it stays so, the server is of another version.",
             status=status,
         ) from None
     if value is None:
         if get_origin(reply) is list:  # most lists are null when they are empty
             return cast("T", [])
         raise InvalidReply(
-            f"The Colonies server at {request.server} answered {request.msgtype} with null.", status=status
+            f"The Colonies server at {request.server} answered {request.msgtype} with null. Try again.", status=status
         )
     return cast("T", value)
 
@@ -154,12 +162,13 @@ def _without_words(status: int, request: Request) -> ServerError:
     if status in {502, 503, 504}:
         return _gateway(status, request)
     if status >= 500:
-        return ServerError(
-            f"The Colonies server at {request.server} failed at {request.msgtype} without saying why (HTTP {status}).",
+        return InvalidReply(
+            f"The Colonies server at {request.server} failed at {request.msgtype} without saying why (HTTP {status}). "
+            "Try again; its own log says more.",
             status=status,
         )
     return InvalidReply(
-        f"The Colonies server at {request.server} answered {request.msgtype} with nothing (HTTP {status}).",
+        f"The Colonies server at {request.server} answered {request.msgtype} with nothing (HTTP {status}). Try again.",
         status=status,
     )
 
@@ -204,6 +213,12 @@ def _refused(payload: bytes, status: int, request: Request) -> ServerError:
 def _denied(text: str, status: int, request: Request) -> ServerError | None:
     server, who = request.server, f"identity {short(request.identity)}"
     named = _COLONY_IN_TEXT.search(text)
+    if text in _NOT_FRESH:
+        return ServerUnreachable(
+            f"{server} takes {request.msgtype} for an old or repeated request. Try again; if it stays so, another "
+            "program between here and there sends requests twice.",
+            status=status,
+        )
     if "not a member of" in text and named:
         return not_a_member(request, named[1], status)
     for owner, variable in (("colony owner", "COLONIES_COLONY_PRVKEY"), ("server owner", "COLONIES_SERVER_PRVKEY")):

@@ -15,6 +15,7 @@ from coincurve import PrivateKey as _Secp256k1Key
 from coincurve import PublicKey as _Secp256k1PublicKey
 
 from pollinator_magic.errors import InvalidKey
+from pollinator_magic.hidden import Hidden
 
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _SIGNATURE = re.compile(r"[0-9a-fA-F]{130}")
@@ -35,7 +36,7 @@ class PrivateKey:
 
         The message never quotes the text: a mistyped key is still most of a key.
         """
-        text = text.strip()
+        text = Hidden(text.strip())
         if not _HEX_KEY.fullmatch(text):
             raise InvalidKey(
                 f"A private key is 64 hexadecimal characters; this text has {len(text)} characters"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 if TYPE_CHECKING:
     ListOf = list  # a list that the server may write as null
@@ -48,14 +48,20 @@ def prepare_reading(*types: type[msgspec.Struct]) -> None:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Read a time of the server, with any offset and up to nine digits of fraction; None if it is unset (year <= 1)."""
+    """Read a time of the server, with any offset and up to nine digits of fraction; None if it is unset (year <= 1).
+
+    One without an offset is UTC, so that all can be compared; one that other time zones could not hold is none.
+    """
     if not text or text.startswith("000"):
         return None
     text = _FRACTION.sub(lambda match: "." + match.group(1)[:6].ljust(6, "0"), text).replace("Z", "+00:00")
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment if moment.year < 9999 else None
 
 
 def format_time(moment: datetime | None) -> str:
@@ -397,6 +403,78 @@ class Process(Wire):
         return parse_time(self.endtime)
 
 
+class WorkflowSpec(Wire):
+    """Functions that depend on each other: `conditions.dependencies` of each are names of nodes (`nodename`)."""
+
+    _lists = ("functionspecs",)
+
+    colonyname: str = ""
+    functionspecs: ListOf[FunctionSpec] = field(default_factory=list)
+
+
+class NodeLabel(Wire):
+    """What stands on a node."""
+
+    label: str = ""
+
+
+class NodePosition(Wire):
+    """Where a node stands, in pixels."""
+
+    x: int = 0
+    y: int = 0
+
+
+class NodeStyle(Wire):
+    """Colours of a node."""
+
+    color: str = ""
+    background: str = ""
+
+
+class GraphNode(Wire):
+    """A process as drawn in its graph; `type` is `input` without parents, `output` without children."""
+
+    id: str = ""
+    data: NodeLabel = field(default_factory=NodeLabel)
+    position: NodePosition = field(default_factory=NodePosition)
+    type: str = ""
+    style: NodeStyle = field(default_factory=NodeStyle)
+
+
+class GraphEdge(Wire):
+    """An arrow from a process to one that depends on it, as drawn in their graph."""
+
+    id: str = ""
+    source: str = ""
+    target: str = ""
+    animated: bool = False
+
+
+class ProcessGraph(Wire):
+    """The server's record of a workflow. Only a graph that is asked for by its id comes with `nodes` and `edges`."""
+
+    _lists = ("rootprocessids", "processids", "nodes", "edges")
+
+    processgraphid: str = ""
+    initiatorid: str = ""
+    initiatorname: str = ""
+    colonyname: str = ""
+    rootprocessids: ListOf[str] = field(default_factory=list)
+    state: int = 0
+    submissiontime: str = UNSET_TIME
+    starttime: str = UNSET_TIME
+    endtime: str = UNSET_TIME
+    processids: ListOf[str] = field(default_factory=list)
+    nodes: ListOf[GraphNode] = field(default_factory=list)
+    edges: ListOf[GraphEdge] = field(default_factory=list)
+
+    @property
+    def status(self) -> ProcessState:
+        """The state, with those of newer servers as UNKNOWN."""
+        return ProcessState(self.state)
+
+
 class LogEntry(Wire):
     """A chunk of log as the executor sent it: many lines or part of one. `timestamp` is Unix nanoseconds."""
 
@@ -404,7 +482,7 @@ class LogEntry(Wire):
     colonyname: str = ""
     executorname: str = ""
     message: str = ""
-    timestamp: int = 0
+    timestamp: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] = 0
 
 
 class S3Object(Wire):
@@ -493,6 +571,14 @@ class Statistics(Wire):
     successfulworkflows: int = 0
     failedworkflows: int = 0
     cancelledworkflows: int = 0
+
+
+class Cron(Wire):
+    """What the server submits again and again; `workflowspec` is the JSON text of what it submits."""
+
+    cronid: str = ""
+    name: str = ""
+    workflowspec: str = ""
 
 
 class Version(Wire):

@@ -1,4 +1,4 @@
-"""Signed requests over one keep-alive session: timeouts, retries, and words for a network that fails.
+"""Signed requests over kept connections: timeouts, retries, and words for a network that fails.
 
 What is in the envelopes is the matter of `envelope`; here they are carried. A request is sent again only if the first
 one certainly did not reach the server, or if carrying it out twice does no harm (`repeatable`).
@@ -6,31 +6,27 @@ one certainly did not reach the server, or if carrying it out twice does no harm
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import os
 import random
 import threading
 import time
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, TypeVar
 
+from pollinator_magic.colonies.connections import Connections, TooLarge, failures
 from pollinator_magic.colonies.envelope import Request, printable, seal, short, unseal
 from pollinator_magic.errors import InvalidReply, ServerError, ServerUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import requests
-
     from pollinator_magic.colonies.address import Server
+    from pollinator_magic.colonies.connections import Answer
     from pollinator_magic.colonies.keys import PrivateKey
 
     T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_CONNECTIONS = 32  # kept open at most; more than the threads of a transfer
 _RETRIES = 3
 _PATIENCE_S = 10.0  # no further retry after that long, except the first one
 _FIRST_DELAY_S = 0.2
@@ -39,12 +35,7 @@ _LARGEST_REPLY = 256 * 1024 * 1024
 
 
 class Rpc:
-    """Calls operations of one Colonies server as one key. May be used by many threads at once.
-
-    All threads share one `requests.Session`, so that a pool of short-lived threads does not pay a TLS handshake each.
-    urllib3's connection pool below it is made for that; what a session itself could change between threads (cookies,
-    redirects) is turned off.
-    """
+    """Calls operations of one Colonies server as one key. May be used by many threads at once."""
 
     def __init__(
         self,
@@ -55,21 +46,16 @@ class Rpc:
         read_timeout_s: float = 30,
         verify: bool = True,
     ) -> None:
-        import requests  # here and below, because it costs a notebook's start 40 ms or more
-        from requests.adapters import HTTPAdapter
-
         self.server = server
         self.key = key
         self.requests = 0
         """How many HTTP requests were sent."""
         self.verify = verify
+        self.remedy = "Check COLONIES_SERVER_HOST and COLONIES_SERVER_PORT, and that the server is running."
+        """What to do when nobody answers."""
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._session = requests.Session()
-        self._session.trust_env = not is_loopback(server.host)  # a proxy cannot reach our loopback
-        self._authorities = certificate_authorities()  # requests reads it only together with the proxies
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount(server.url, HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS))
+        self._connections = Connections(server, connect_timeout_s=connect_timeout_s, verify=verify)
         self._counting = threading.Lock()
         self._last_reply = time.monotonic()
         self._closing = threading.Event()
@@ -89,7 +75,6 @@ class Rpc:
         breaks. `read_timeout_s` is for operations that wait on the server. Raises ServerError.
         """
         request = Request(self.server, self.key.identity, msgtype, message)
-        body = seal(self.key, msgtype, message)
         if not repeatable:
             self._drop_stale_connections()
         started = time.monotonic()
@@ -97,7 +82,7 @@ class Rpc:
         attempt = 0
         while True:
             try:
-                answer, status = self._post(body, read_timeout_s or self._read_timeout_s)
+                answer, status = self._post(seal(self.key, msgtype, message), read_timeout_s or self._read_timeout_s)
                 return unseal(answer, status, reply, request)
             except ServerUnreachable as error:
                 lost = lost or error.sent
@@ -113,67 +98,44 @@ class Rpc:
 
     def healthy(self) -> bool:
         """Whether the server answers its health check. Not signed, not repeated; never raises."""
-        import requests
-
         try:
-            with self._exchange("GET", "/health", None, self._connect_timeout_s) as response:
-                return response.status_code == 200
-        except requests.RequestException:
+            return self._exchange("GET", "/health", None, self._connect_timeout_s).status == 200
+        except failures():
             return False
 
     def close(self) -> None:
         """Close the connections and end the waiting between retries."""
         self._closing.set()
-        self._session.close()
+        self._connections.close_idle()
 
     def __repr__(self) -> str:
         return f"Rpc({self.server.url}, identity {short(self.key.identity)})"
 
     def _post(self, body: bytes, read_timeout_s: float) -> tuple[bytes, int]:
-        import requests
-
         try:
-            with self._exchange("POST", "/api", body, read_timeout_s) as response:
-                self._refuse_redirect(response)
-                answer = self._read(response)
-                self._last_reply = time.monotonic()
-                return answer, response.status_code
-        except requests.RequestException as error:
+            answer = self._exchange("POST", "/api", body, read_timeout_s)
+        except TooLarge:
+            raise InvalidReply(f"The answer of {self.server} is larger than {_LARGEST_REPLY >> 20} MiB.") from None
+        except failures() as error:
             raise self._unreachable(error, read_timeout_s) from error
+        self._refuse_redirect(answer)
+        self._last_reply = time.monotonic()
+        return answer.body, answer.status
 
-    def _exchange(self, method: str, path: str, body: bytes | None, read_timeout_s: float) -> requests.Response:
+    def _exchange(self, method: str, path: str, body: bytes | None, read_timeout_s: float) -> Answer:
         with self._counting:
             self.requests += 1
-        return self._session.request(
-            method,
-            self.server.url + path,
-            data=body,
-            headers={"Content-Type": "application/json"} if body else {},
-            timeout=(self._connect_timeout_s, read_timeout_s),
-            verify=(self._authorities or True) if self.verify else False,  # on the session, the environment would win
-            allow_redirects=False,
-            stream=True,
-        )
+        return self._connections.exchange(method, path, body, read_timeout_s=read_timeout_s, most=_LARGEST_REPLY)
 
-    def _read(self, response: requests.Response) -> bytes:
-        chunks, size = [], 0
-        for chunk in response.iter_content(256 * 1024):
-            size += len(chunk)
-            if size > _LARGEST_REPLY:
-                raise InvalidReply(f"The answer of {self.server} is larger than {_LARGEST_REPLY >> 20} MiB.")
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _refuse_redirect(self, response: requests.Response) -> None:
-        if not 300 <= response.status_code < 400:
+    def _refuse_redirect(self, answer: Answer) -> None:
+        if not 300 <= answer.status < 400:
             return
-        target = response.headers.get("Location", "")
-        if target.startswith("https://") and not self.server.tls:
+        if answer.location.startswith("https://") and not self.server.tls:
             advice = "Set COLONIES_TLS=true, and COLONIES_SERVER_PORT if the port is another."
         else:
             advice = "Check COLONIES_SERVER_HOST and COLONIES_SERVER_PORT."
         raise InvalidReply(
-            f"{self.server} sends us on to {printable(target, 100)!r}. {advice}", status=response.status_code
+            f"{self.server} sends us on to {printable(answer.location, 100)!r}. {advice}", status=answer.status
         )
 
     def _drop_stale_connections(self) -> None:
@@ -182,20 +144,18 @@ class Rpc:
         What may not be repeated would otherwise be written into a dead connection and its fate be unknown.
         """
         if time.monotonic() - self._last_reply > _STALE_AFTER_S:
-            self._session.close()  # closes idle connections only; it stays usable
+            self._connections.close_idle()
 
-    def _unreachable(self, error: requests.RequestException, read_timeout_s: float) -> ServerUnreachable:
+    def _unreachable(self, error: Exception, read_timeout_s: float) -> ServerUnreachable:
         """Say what happened to the connection, and whether the request may have reached the server."""
-        import requests
-
         at = f"The Colonies server at {self.server}"
-        check = "Check COLONIES_SERVER_HOST and COLONIES_SERVER_PORT, and that the server is running."
+        check = self.remedy
         causes = list(_causes(error))
         names = {type(cause).__name__ for cause in causes}
-        if isinstance(error, requests.ConnectTimeout):
-            return ServerUnreachable(f"{at} does not answer within {self._connect_timeout_s:g} s. {check}")
-        if isinstance(error, requests.exceptions.ProxyError):
+        if "ProxyError" in names:
             return ServerUnreachable(f"{at} cannot be reached through the proxy of HTTPS_PROXY or HTTP_PROXY. {check}")
+        if "ConnectTimeoutError" in names:
+            return ServerUnreachable(f"{at} does not answer within {self._connect_timeout_s:g} s. {check}")
         trouble = self._tls_trouble(causes, names)
         if trouble is not None:
             return trouble
@@ -203,10 +163,10 @@ class Rpc:
             return ServerUnreachable(f"There is no host named {self.server.host!r}. Check COLONIES_SERVER_HOST.")
         if names & {"NewConnectionError", "ClosedPoolError"}:
             return ServerUnreachable(f"{at} cannot be reached: {_reason(causes)}. {check}")
-        if isinstance(error, requests.ReadTimeout) or "ReadTimeoutError" in names:
-            return ServerUnreachable(f"{at} did not answer within {read_timeout_s:g} s.", sent=True)
+        if "ReadTimeoutError" in names:
+            return ServerUnreachable(f"{at} did not answer within {read_timeout_s:g} s. Try again.", sent=True)
         hint = "" if self.server.tls else " If it expects TLS (https), set COLONIES_TLS=true."
-        return ServerUnreachable(f"{at} broke the connection: {_reason(causes)}.{hint}", sent=True)
+        return ServerUnreachable(f"{at} broke the connection: {_reason(causes)}. Try again.{hint}", sent=True)
 
     def _tls_trouble(self, causes: list[BaseException], names: set[str]) -> ServerUnreachable | None:
         text = " ".join(str(cause) for cause in causes)
@@ -227,19 +187,6 @@ class Rpc:
                 "If it does not speak TLS, set COLONIES_TLS=false."
             )
         return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by name or number."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def certificate_authorities() -> str:
-    """Return the file or directory of the authorities that the user names; "" for those that come with `requests`."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
 
 
 def _delay_s(attempt: int) -> float:

@@ -116,6 +116,7 @@ class HostJob:
         except _Failed as failure:
             return Outcome(str(failure))
         except OSError as error:
+            self._ranks.close()  # what has been started already must not go on unseen
             return Outcome(f"The job could not be started: {error}")
         return Outcome(self._ranks.error)
 

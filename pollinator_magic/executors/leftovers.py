@@ -6,6 +6,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
+from pollinator_magic.cfs.atomic import write_atomically
 from pollinator_magic.executors import sessions
 
 if TYPE_CHECKING:
@@ -13,20 +14,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
-_SAME_START_S = 2.0  # clocks are set, and creation times are computed from the time of boot
 
 
 class Leftovers:
-    """One small file a job: its id, and its sessions with the times when they began."""
+    """One small file a job: its id, and its sessions with what tells them from later ones."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def note(self, process_id: str, running: Sequence[int] = ()) -> None:
         """Write down that a job runs in these sessions; without any before the first one is started."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        record = {"process": process_id, "sessions": [[pid, sessions.created(pid)] for pid in running]}
-        (self._directory / f"{process_id}.json").write_text(json.dumps(record), encoding="utf-8")
+        record = {"process": process_id, "sessions": [[pid, sessions.birth(pid)] for pid in running]}
+        write_atomically(self._directory / f"{process_id}.json", json.dumps(record).encode())
 
     def forget(self, process_id: str) -> None:
         """Remove the note of a job that has ended."""
@@ -37,13 +36,13 @@ class Leftovers:
         for file in self._directory.glob("*.json"):
             try:
                 record = json.loads(file.read_text(encoding="utf-8"))
-                running = [(int(pid), float(began)) for pid, began in record["sessions"]]
+                running = [(int(pid), str(birth)) for pid, birth in record["sessions"]]
                 process_id = str(record["process"])
             except (ValueError, KeyError, TypeError):
                 running, process_id = [], file.stem  # the worker died while it wrote
-            _log.info("Ending what an earlier worker left of process %s.", process_id)
-            for pid, began in running:
-                if began and abs(sessions.created(pid) - began) < _SAME_START_S:
+            _log.info("Ending what an earlier worker left of process %r.", process_id)
+            for pid, birth in running:
+                if birth and sessions.birth(pid) == birth:
                     sessions.kill(pid)
             sessions.kill_marked(process_id)
             file.unlink(missing_ok=True)

@@ -11,7 +11,9 @@ from collections import deque
 MESSAGE_CHARACTERS = 32 * 1024
 """A message holds at most so many characters."""
 MESSAGE_DELAY_S = 0.05
-"""Text waits at most so long for more before it is sent."""
+"""Text waits at most so long for more, counted from the last message."""
+SETTLING_S = 0.005
+"""Text after a silence waits only so long for what is printed with it: somebody is waiting for the first line."""
 LINE_HOLD_S = 0.5
 """An unfinished line is shown as it is after so long."""
 LINE_CHARACTERS = 16 * 1024
@@ -73,6 +75,7 @@ class Outbox:
         self._delay_s = delay_s
         self._texts: deque[str] = deque()
         self._since = 0.0
+        self._sent_at = float("-inf")
         self._message = ""
         self.characters = 0
 
@@ -89,7 +92,7 @@ class Outbox:
         """Return when there is a message to send: a time that may be past; None if there is nothing."""
         if self._message or (self._texts and (urgent or self.characters >= self._size)):
             return 0.0
-        return self._since + self._delay_s if self._texts else None
+        return max(self._since + SETTLING_S, self._sent_at + self._delay_s) if self._texts else None
 
     def message(self) -> str:
         """Return the next message: the same one until it was `sent`."""
@@ -98,10 +101,10 @@ class Outbox:
         return self._message
 
     def sent(self, now: float) -> None:
-        """Forget the message that was sent; what is left counts as ready at `now`."""
+        """Forget the message that was sent at `now`."""
         self.characters -= len(self._message)
         self._message = ""
-        self._since = now
+        self._sent_at = now
 
     def _cut(self) -> str:
         """Take up to a message's size from the front, ending with a line where that is possible."""

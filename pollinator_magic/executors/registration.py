@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Executor, ExecutorState, Function
-from pollinator_magic.errors import AccessDenied, ConfigurationError, NotFound, ServerError, ServerUnreachable
+from pollinator_magic.errors import (
+    AccessDenied,
+    ConfigurationError,
+    NotFound,
+    ServerError,
+    ServerUnreachable,
+    Unsupported,
+)
 from pollinator_magic.executors.specs import EXECUTE
 
 if TYPE_CHECKING:
@@ -49,7 +57,8 @@ def register(
             owner.approve_executor(name)
     if not announced:
         _require_same(client, name, refusal)
-        client.update_capabilities(name, capabilities)
+        with suppress(Unsupported):  # a server that old keeps those of the first registration
+            client.update_capabilities(name, capabilities)
     if not any(function.funcname == EXECUTE for function in client.functions(name)):
         client.add_function(Function(executorname=name, funcname=EXECUTE))
 

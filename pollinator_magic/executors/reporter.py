@@ -7,6 +7,7 @@ message arrives once: one whose connection broke after it was sent is looked for
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -16,7 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.errors import AccessDenied, NotFound, ServerError, ServerUnreachable
+from pollinator_magic.errors import AccessDenied, InvalidReply, NotFound, ServerError, ServerUnreachable
 from pollinator_magic.executors.logbatch import Outbox
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _ROOM_CHARACTERS = 4 * 1024 * 1024
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
 _REFUSALS = 5
+_NO_ROOM = 507  # the server's disk is full, until somebody frees some space
+_FAILURES = 30  # with the delays between them about two minutes
 _MOST_LOGS = 500
 _SAME_TIME = timedelta(milliseconds=1)  # replies carry nanoseconds, the database microseconds
 
@@ -59,10 +62,11 @@ class Reporter:
         self._loss: Loss | None = None
         self._closed = False
         self._done = False
+        self._urgent = False
         self._unclear = False
         self._last_message, self._repeats = "", 0
         self._heard_at = time.monotonic()
-        self._failures = 0
+        self._failures = self._refused = 0
         self._thread = threading.Thread(target=self._run, name=f"report-{self._id[:8]}", daemon=True)
 
     @property
@@ -84,13 +88,22 @@ class Reporter:
         with self._changed:
             if not self._done:
                 self._outbox.put(text, time.monotonic())
-                self._changed.notify()
+                self._changed.notify_all()
+
+    def flush(self, patience_s: float) -> bool:
+        """Send what was said without waiting for more; return whether the server has all of it within `patience_s`."""
+        with self._changed:
+            self._urgent = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._done or not self._outbox.characters, patience_s)
+            self._urgent = False
+            return not self._outbox.characters
 
     def close_at(self, moment: float, errors: Sequence[str]) -> None:
         """Close the process as failed at `moment` (monotonic) if it is not closed by then."""
         with self._changed:
             self._end_at, self._errors_at_end = moment, tuple(errors)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self, errors: Sequence[str], *, patience_s: float | None = None) -> bool:
         """Close the process, as failed if there are errors, after all of its log; wait until the server knows.
@@ -100,7 +113,7 @@ class Reporter:
         with self._changed:
             if self._end is None:
                 self._end = tuple(errors)
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join(patience_s)
         self.abandon()
         return self._closed
@@ -109,7 +122,7 @@ class Reporter:
         """Send nothing any more."""
         with self._changed:
             self._done = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _run(self) -> None:
         while step := self._next_step():
@@ -121,7 +134,7 @@ class Reporter:
                 self._back_off(error)
             else:
                 self._heard_at = time.monotonic()
-                self._failures = 0
+                self._failures = self._refused = 0
 
     def _next_step(self) -> Callable[[], None] | None:
         """Wait for something to do, and return it; None at the end."""
@@ -131,7 +144,7 @@ class Reporter:
                 if self._end is None and self._end_at is not None and now >= self._end_at:
                     self._end = self._errors_at_end
                 closing = self._end is not None
-                due_at = self._outbox.due_at(urgent=closing)
+                due_at = self._outbox.due_at(urgent=closing or self._urgent)
                 check_at = self._heard_at + _CHECK_INTERVAL_S
                 if due_at is not None and now >= due_at:
                     return self._send
@@ -149,20 +162,21 @@ class Reporter:
         if not (self._unclear and self._arrived(message)):
             try:
                 self._client.add_log(self._id, message)
-            except ServerUnreachable as error:
-                self._unclear = self._unclear or error.sent
+            except (ServerUnreachable, InvalidReply) as error:
+                self._unclear = self._unclear or isinstance(error, InvalidReply) or error.sent
                 raise
             except (AccessDenied, NotFound):
                 raise
-            except ServerError:
-                if self._failures < _REFUSALS:
+            except ServerError as error:
+                if self._may_mend(error, _FAILURES):
                     raise
-                _log.exception("Lost a message of %d characters of process %s.", len(message), self._id)
+                _log.exception("Lost a message of %d characters of process %r.", len(message), self._id)
         self._unclear = False
         self._repeats = self._repeats + 1 if message == self._last_message else 1
         self._last_message = message
         with self._changed:
             self._outbox.sent(time.monotonic())
+            self._changed.notify_all()
 
     def _arrived(self, message: str) -> bool:
         """Whether the last message has reached the log although its connection broke.
@@ -182,15 +196,30 @@ class Reporter:
                 self._client.close_failed(self._id, errors)
             else:
                 self._client.close_successful(self._id)
-        except (ServerUnreachable, AccessDenied, NotFound):
+        except (ServerUnreachable, InvalidReply, AccessDenied, NotFound):
             raise
-        except ServerError:
-            self._check()
-            if self._failures < _REFUSALS:
-                raise
-            _log.exception("Process %s cannot be closed.", self._id)
+        except ServerError as error:
+            if not self._is_closed_as_meant(errors):
+                self._check()
+                # A server that fails is waited for: a process that it believes to be running would be run again.
+                if self._may_mend(error, math.inf):
+                    raise
+                _log.exception("Process %r cannot be closed.", self._id)
         with self._changed:
             self._closed = self._done = True
+
+    def _may_mend(self, error: ServerError, failures: float) -> bool:
+        """Whether to try again what the server refuses; it may do so `failures` times in a row by failing itself."""
+        if error.status == _NO_ROOM:
+            return True
+        self._refused += 1
+        return self._refused <= (failures if (error.status or 0) >= 500 else _REFUSALS)
+
+    def _is_closed_as_meant(self, errors: Sequence[str]) -> bool:
+        """Whether the server has closed the process as it was told to, and only its reply was lost."""
+        now = self._client.process(self._id)
+        meant = ProcessState.FAILED if errors else ProcessState.SUCCESS
+        return now.status is meant and now.assignedexecutorid == self._client.identity and now.errors == list(errors)
 
     def _check(self) -> None:
         """Look whether the process is still this executor's, in this attempt."""
@@ -212,7 +241,7 @@ class Reporter:
 
     def _back_off(self, error: ServerError) -> None:
         self._failures += 1
-        _log.info("Reporting on process %s will be tried again: %s", self._id, error)
+        _log.info("Reporting on process %r will be tried again: %s", self._id, error)
         delay_s = min(_FIRST_DELAY_S * 2 ** min(self._failures - 1, 10), _LONGEST_DELAY_S)
         with self._changed:
             self._changed.wait_for(lambda: self._done, timeout=delay_s * random.uniform(0.7, 1.3))

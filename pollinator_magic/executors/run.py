@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import PollinatorError
 from pollinator_magic.executors.logbatch import LineAssembler
+from pollinator_magic.executors.patience import patiently
 from pollinator_magic.executors.reporter import Loss, Reporter
 from pollinator_magic.executors.specs import SYNC, task_of
 from pollinator_magic.executors.workspace import Workspace
@@ -26,11 +27,17 @@ _log = logging.getLogger(__name__)
 _READ_S = 0.1
 _GRACE_S = 5.0
 _PATIENCE_AT_STOP_S = 5.0
+_PATIENCE_WITH_LOG_S = 2.0
+_PATIENCE_BEFORE_S = 120.0
+_PATIENCE_AFTER_S = 900.0
 _LATE = (
     "The program ended in time, but its results could not be brought back within its walltime; they follow. "
     "Ask for more with --walltime."
 )
 _UNEXPECTED = "The executor itself failed; its log says more. Please submit the job again."
+_CUT_OFF = "The executor was killed while the job was running, in the last of its {tries} tries. Submit it again."
+_AGAIN = "\nThe executor was killed while this job was running; it is run again (try {now} of {most}).\n"
+_TAKEN_UP = "\nThe executor was killed after the program had ended; what was printed last may be missing here.\n"
 
 
 class _Unwanted(Exception):
@@ -92,7 +99,9 @@ class Run:
         try:
             self._close_in_time([self._overdue()])
             errors = self._attempt(running)
-            reporter.close(errors, patience_s=_PATIENCE_AT_STOP_S if self._stop_error else None)
+            closed = reporter.close(errors, patience_s=_PATIENCE_AT_STOP_S if self._stop_error else None)
+            if closed or reporter.loss or self._abandoned:
+                self._store.journal.forget(self.process)
         finally:
             reporter.abandon()
             for job in running:
@@ -104,16 +113,43 @@ class Run:
         try:
             task = task_of(self.process)
             with Workspace(self._store, self.process) as workspace:
-                return self._work(task, workspace, running)
+                left = self._left_by_another()
+                return self._work(task, workspace, running) if left is None else self._carry_back(workspace, left)
         except PollinatorError as error:
             return [str(error)]
+        except OSError as error:
+            _log.exception("Process %r could not be run.", self.process.processid)
+            return [f"The executor cannot work with its files: {error.strerror or error}. Submit the job again later."]
         except Exception:  # noqa: BLE001  whatever is wrong with it, the process has to be closed
-            _log.exception("Process %s could not be run.", self.process.processid)
+            _log.exception("Process %r could not be run.", self.process.processid)
             return [_UNEXPECTED]
+
+    def _left_by_another(self) -> list[str] | None:
+        """Return the errors of a program that has ended under a worker that was killed, or was cut off for good.
+
+        None if the program is to be run; where that is not for the first time, the log says so.
+        """
+        past = self._store.journal.past(self.process)
+        if past is None:
+            return None
+        if past.errors is not None:
+            if not past.log_is_whole:
+                self._reporter.say(_TAKEN_UP)
+            return past.errors
+        most = self.process.spec.maxretries + 1
+        if not past.allows(self.process):
+            return [_CUT_OFF.format(tries=most)]
+        self._reporter.say(_AGAIN.format(now=past.tries + 1, most=most if most else "any number"))
+        return None
 
     def _work(self, task: Task, workspace: Workspace, running: list[Running]) -> list[str]:
         try:
-            workspace.bring(lambda _: self._check_wanted())
+            patiently(
+                lambda: workspace.bring(lambda _: self._check_wanted()),
+                patience_s=_PATIENCE_BEFORE_S,
+                wait=lambda delay_s: self._pause(delay_s, self._unwanted),
+                say=self._reporter.say,
+            )
         except _Unwanted:
             workspace.remove()
             return [self._unwanted()]
@@ -122,16 +158,41 @@ class Run:
             return [f"The files of the job could not be brought to the executor: {error}"]
         errors = []
         if self.process.spec.funcname != SYNC:
+            self._store.journal.begin(self.process)
             running.append(self._engine.start(task))
             errors = self._execute(running[0])
+            whole = self._reporter.flush(_PATIENCE_WITH_LOG_S)  # what only this process has dies with it
+            self._store.journal.end(self.process, errors, log_is_whole=whole)
+        return self._carry_back(workspace, errors)
+
+    def _carry_back(self, workspace: Workspace, errors: list[str]) -> list[str]:
+        """Bring home what the program left, if it is still wanted; return what went wrong in all."""
         if not self._abandoned and self._reporter.loss is not Loss.TAKEN:
             self._close_in_time(errors or [_LATE])
             try:
-                workspace.carry_back()
+                patiently(
+                    workspace.carry_back,
+                    patience_s=_PATIENCE_AFTER_S,
+                    wait=lambda delay_s: self._pause(delay_s, self._nobody_waits),
+                    say=self._reporter.say,
+                    precious=True,
+                )
             except PollinatorError as error:
                 return [*errors, f"The results could not be brought back, and stay on the executor: {error}"]
         workspace.remove()
         return errors
+
+    @staticmethod
+    def _pause(delay_s: float, unwanted: Callable[[], object]) -> bool:
+        """Wait; return whether to go on."""
+        until = time.monotonic() + delay_s
+        while not unwanted() and time.monotonic() < until:
+            time.sleep(_READ_S)
+        return not unwanted()
+
+    def _nobody_waits(self) -> bool:
+        """Whether the results are not this run's to bring back any more, or the worker stops."""
+        return bool(self._stop_error) or self._abandoned or self._reporter.loss is Loss.TAKEN
 
     def _execute(self, job: Running) -> list[str]:
         """Carry the log until the job has ended; return what went wrong."""

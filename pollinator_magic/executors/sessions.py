@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MARK = "COLONIES_PROCESS_ID"
 """The environment variable by which the descendants of a job are known."""
+_HAS_PROC = Path("/proc/self/environ").exists()
 
 
 def members(session: int) -> list[int]:
@@ -39,7 +40,7 @@ def send(session: int, signum: signal.Signals) -> None:
 
 def alive(session: int) -> bool:
     """Whether anything in a session has not ended."""
-    return any(map(_alive, members(session)))
+    return any(map(is_alive, members(session)))
 
 
 def kill(session: int) -> None:
@@ -77,12 +78,21 @@ def proportional_bytes(sessions: list[int]) -> int:
     return total
 
 
-def created(pid: int) -> float:
-    """Return when a process was started (Unix seconds), 0 if there is none."""
+def birth(pid: int) -> str:
+    """Return what tells a process from all others that ever had its number, "" if there is none.
+
+    On Linux not its time of creation, which is computed from a time of boot that moves when the clock is set.
+    """
     try:
-        return psutil.Process(pid).create_time()
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {status.rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        pass
+    try:
+        return str(psutil.Process(pid).create_time())
     except psutil.Error:
-        return 0.0
+        return ""
 
 
 def _kill_all(find: Callable[[], list[int]]) -> None:
@@ -100,7 +110,8 @@ def _send(pid: int, signum: signal.Signals) -> None:
             os.kill(pid, signum)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process has not ended."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
@@ -108,15 +119,15 @@ def _alive(pid: int) -> bool:
 
 
 def _mark(pid: int) -> str:
-    file = Path(f"/proc/{pid}/environ")
-    if not file.parent.exists():  # no Linux, or gone
+    if not _HAS_PROC:
         try:
             return psutil.Process(pid).environ().get(MARK, "")
         except (OSError, psutil.Error):
             return ""
-    prefix = MARK.encode() + b"="
     try:
-        entries = file.read_bytes().split(b"\0")
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  after every job, for every process of the host
+            environment = b"\0" + file.read()
     except OSError:
         return ""
-    return next((entry[len(prefix) :].decode(errors="replace") for entry in entries if entry.startswith(prefix)), "")
+    _, found, rest = environment.partition(f"\0{MARK}=".encode())
+    return rest.partition(b"\0")[0].decode(errors="replace") if found else ""

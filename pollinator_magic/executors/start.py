@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from pollinator_magic.errors import ConfigurationError
 from pollinator_magic.executors.process import ProcessEngine
 from pollinator_magic.executors.worker import Worker, stored_key
+from pollinator_magic.project.naming import executor_name_problem
 
 if TYPE_CHECKING:
     from pollinator_magic.colonies.keys import PrivateKey
@@ -24,6 +26,11 @@ def start_process_executor(
     With the colony owner's key the executor registers itself, with a key of its own that is made on first use and kept
     in `fs_dir` (by default below the user's data directory). Without, the connection's key must be the executor's.
     """
+    problem = executor_name_problem(name)
+    if problem is None and Path(name).name != name:
+        problem = f"holds {name!r}: it must not be a path"
+    if problem:  # a colon would break the colony's listings for everybody
+        raise ConfigurationError(f"--name {problem}. Give it another name.")
     directory = fs_dir or Path(platformdirs.user_data_dir("pollinator_magic")) / "executors" / connection.colony / name
     own = connection
     if owner_key is not None:

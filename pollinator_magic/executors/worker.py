@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from pollinator_magic.cfs.objects import open_store
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.errors import AccessDenied, ConfigurationError, PollinatorError, ServerUnreachable
+from pollinator_magic.errors import AccessDenied, ConfigurationError, InvalidReply, PollinatorError, ServerUnreachable
 from pollinator_magic.executors.budget import Budget
 from pollinator_magic.executors.registration import register
 from pollinator_magic.executors.run import Run
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 60.0
 _BUSY_POLL_S = 1
+_SHORTEST_POLL_S = 0.2
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
 _SIGNAL_S = 0.2
@@ -103,6 +105,7 @@ class Worker:
                 files = Filesystem(self._client, open_store(self._connection.storage))
                 undo.callback(files.close)
             self._store = Store(self._fs_dir, files)
+            self._store.journal.prune()
             undo.callback(self._engine.close)
             self._engine.open()
             self._register()
@@ -182,9 +185,9 @@ class Worker:
                 if self._look_for_lost:
                     self._take_up_lost()
                 delay_s = 0.0
-            except ServerUnreachable as error:
-                # A process may have been assigned in a reply that did not arrive.
-                self._look_for_lost = self._look_for_lost or error.sent
+            except (ServerUnreachable, InvalidReply) as error:
+                # A process may have been assigned in a reply that did not arrive, or not whole.
+                self._look_for_lost = self._look_for_lost or isinstance(error, InvalidReply) or error.sent
                 delay_s = self._trouble(error, delay_s)
             except AccessDenied as error:
                 delay_s = self._trouble(error, delay_s)
@@ -200,7 +203,11 @@ class Worker:
                 return None
             return self._polling.assign(-1, cpu="0m", mem="0Mi")
         patience_s = self._poll_s if self._budget.idle else min(self._poll_s, _BUSY_POLL_S)
-        return self._polling.assign(patience_s, cpu=room.cpu, mem=room.mem)
+        began = time.monotonic()
+        process = self._polling.assign(patience_s, cpu=room.cpu, mem=room.mem)
+        if process is None:  # a server that does not wait shall not be asked a hundred times a second
+            self._stopping.wait(max(0.0, began + _SHORTEST_POLL_S - time.monotonic()))
+        return process
 
     def _begin(self, process: Process, *, resumed: bool = False) -> None:
         with self._lock:
@@ -221,12 +228,13 @@ class Worker:
 
     def _take_up_lost(self) -> None:
         """Run what the server believes to run here and does not."""
+        with self._lock:
+            running = set(self._runs)  # taken before the server is asked: one may end meanwhile, and is not lost
         mine = self._client.history(ProcessState.RUNNING, seconds=_EVER_S, executor_id=self._client.identity)
         self._look_for_lost = False
-        with self._lock:
-            lost = [process for process in mine if process.processid not in self._runs]
+        lost = [process for process in mine if process.processid not in running]
         for process in lost:
-            _log.info("Taking up process %s.", process.processid)
+            _log.info("Taking up process %r.", process.processid)
             self._begin(process, resumed=True)
 
     def _register_again(self) -> None:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 from pollinator_magic.cfs.ignore import Ignore
 from pollinator_magic.cfs.plan import Policy
 from pollinator_magic.cfs.state import SyncState
-from pollinator_magic.errors import ConfigurationError
+from pollinator_magic.errors import ConfigurationError, NotFound
 from pollinator_magic.executors.hostcommand import STANDARD_MOUNT
+from pollinator_magic.executors.journal import Journal
 from pollinator_magic.executors.specs import STATE_DIRECTORY, directory_below, for_process
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Store:
         self.root = root
         self.files = files
         self.state = SyncState(root / STATE_DIRECTORY)
+        self.journal = Journal(root / STATE_DIRECTORY / "runs")
         self._lock = threading.Lock()
         self._users: Counter[Path] = Counter()
         self._turns: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
@@ -122,7 +124,8 @@ class Workspace:
         _together([partial(self._carry_back_dir, one) for one in self._dirs])
         for one in self._snapshots:
             if not one.keepsnapshot:
-                self._files.client.remove_snapshot(one.snapshotid)
+                with suppress(NotFound):  # a worker that was killed here has removed it
+                    self._files.client.remove_snapshot(one.snapshotid)
 
     def remove(self) -> None:
         """Remove the directories that shall not be kept, and the project's if it is this process's own."""
@@ -143,7 +146,7 @@ class Workspace:
 
     def _carry_back_dir(self, one: DirMount) -> None:
         directory = self._place(one.dir)
-        if _fingerprint(directory) == self._brought.get(directory):
+        if not directory.exists() or _fingerprint(directory) == self._brought.get(directory):
             return  # nothing happened here; what happened on the server is not needed any more
         keep_local = one.onconflicts.onclose.keeplocal
         if keep_local and not one.keepfiles:

@@ -27,7 +27,7 @@ from pollinator_magic.errors import NotFound
 from pollinator_magic.jobs.job import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from pollinator_magic.colonies.models import FunctionSpec
@@ -111,6 +111,18 @@ class Cache:
                 write_atomically(self._file, msgspec.json.encode(_File(submitted=[*known, *submitted][-MOST:])))
         except (OSError, Timeout) as error:
             _log.info("What was submitted cannot be remembered for --cached: %s", error)
+
+    def forget(self, processes: Collection[str]) -> None:
+        """Forget these processes, whose results are about to be removed."""
+        gone = set(processes)
+        try:
+            with self._locked():
+                known = self._read()
+                kept = [one for one in known if one.process not in gone]
+                if len(kept) < len(known):
+                    write_atomically(self._file, msgspec.json.encode(_File(submitted=kept)))
+        except (OSError, Timeout) as error:
+            _log.info("What is removed cannot be forgotten for --cached: %s", error)
 
     def find(self, fingerprints: Sequence[str]) -> list[list[Found]]:
         """Return for each fingerprint the processes that had it, newest first."""

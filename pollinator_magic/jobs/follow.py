@@ -1,9 +1,10 @@
 """Following a process: state changes and log text as one ordered stream that survives lost connections.
 
 Polling is the truth, the websocket only a hint that it is worth asking now (protocol section 9). A state is asked for
-when a hint came or its last answer is old; the log is asked for while the process runs, often when it talks and seldom
-when it is silent. The final state is given out after the log was read once more, because an executor may log until the
-moment it closes. What comes out here is the log as it was sent; `Job.follow` makes events of it.
+when a hint came or its last answer is old; the log is asked for while the process runs, often when it talks, seldom
+when it is silent, and at once after a hint, which the embedded colony gives. The final state is given out after the log
+was read once more, because an executor may log until the moment it closes. What comes out here is the log as it was
+sent; `Job.follow` makes events of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from pollinator_magic.colonies.events import Hint
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import ServerUnreachable
 from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, LogText, StateChanged
@@ -36,18 +38,18 @@ _LOOK_EVERY_S = 0.1
 class Hints(Protocol):
     """Something that can be waited on for news; see `colonies.events.ProcessWatch`."""
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for news, at most `timeout_s`; return whether there is some."""
+    def wait(self, timeout_s: float) -> Hint:
+        """Wait for news, at most `timeout_s`; return what there is."""
         ...
 
 
 class Silence:
     """No hints at all: plain polling."""
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, timeout_s: float) -> Hint:
         """Wait the whole time."""
         time.sleep(timeout_s)
-        return False
+        return Hint.NOTHING
 
 
 class Pause:
@@ -56,7 +58,7 @@ class Pause:
     def __init__(self, hints: Hints, stop: threading.Event, meanwhile: Callable[[], None]) -> None:
         self._hints, self._stop, self._meanwhile = hints, stop, meanwhile
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, timeout_s: float) -> Hint:
         """Wait for news, at most `timeout_s`, but not longer than until `stop`."""
         until = time.monotonic() + timeout_s
         while not self._stop.is_set():
@@ -64,9 +66,9 @@ class Pause:
             left_s = until - time.monotonic()
             if left_s <= 0:
                 break
-            if self._hints.wait(min(left_s, _LOOK_EVERY_S)):
-                return True
-        return False
+            if hint := self._hints.wait(min(left_s, _LOOK_EVERY_S)):
+                return hint
+        return Hint.NOTHING
 
 
 class Pace:
@@ -104,10 +106,14 @@ def follow(
     cursor, hints = cursor or LogCursor(), hints or Silence()
     pace, outage = Pace(FASTEST_POLL_S, SLOWEST_POLL_S), _Outage()
     current, known = process, None
-    asked_at, hinted = 0.0, True
+    asked_at, hint = 0.0, Hint.STATE
     while not _is_set(stop):
         try:
-            if hinted or current.status is ProcessState.WAITING or time.monotonic() - asked_at >= STATE_POLL_S:
+            if (
+                Hint.STATE in hint
+                or current.status is ProcessState.WAITING
+                or time.monotonic() - asked_at >= STATE_POLL_S
+            ):
                 current = client.process(process.processid)
                 asked_at = time.monotonic()
             yield from outage.end()
@@ -116,7 +122,8 @@ def follow(
                 pace.news()
                 yield StateChanged(current)
             more = may_have_log(current)
-            while more:
+            # One that says more than can be read is still asked now and then whether it has ended.
+            while more and (current.status.closed or time.monotonic() - asked_at < STATE_POLL_S):
                 entries, more = cursor.next_page(client, process.processid)
                 for entry in entries:
                     if _is_set(stop):
@@ -125,14 +132,16 @@ def follow(
                     yield LogText(entry.message, entry.timestamp)
                 if entries:
                     pace.news()
+            if more:
+                continue
             if current.status.closed:
                 yield StateChanged(current)
                 return
         except ServerUnreachable as error:
             yield from outage.sit_out(error, hints)
-            hinted = True  # whatever was announced meanwhile was missed
+            hint = Hint.STATE  # whatever was announced meanwhile was missed
         else:
-            hinted = hints.wait(pace.next_s())
+            hint = hints.wait(pace.next_s())
 
 
 class _Outage:

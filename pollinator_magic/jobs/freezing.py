@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pollinator_magic.colonies.models import ProcessState, Snapshot
+from pollinator_magic.colonies.models import Snapshot
+from pollinator_magic.errors import NotFound
 from pollinator_magic.jobs.cache import Cache, Inputs, Submitted, fingerprint
+from pollinator_magic.jobs.census import open_processes
 from pollinator_magic.jobs.parameters import parameters_of, variables
 from pollinator_magic.jobs.together import Together
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from pollinator_magic.cfs.ignore import Ignore
     from pollinator_magic.cfs.progress import Progress
+    from pollinator_magic.cfs.push import PushResult
     from pollinator_magic.cfs.state import SyncState
     from pollinator_magic.colonies.models import FunctionSpec
     from pollinator_magic.jobs.job import Job
@@ -113,18 +116,25 @@ def freeze(
     with written(project, source, runner, announce, session=session):
         begun = time.time()
         files, both = session.filesystem, Together(progress)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pollinator-data") as beside:
-            data = beside.submit(
-                files.sync, project.data, data_label(project), sync_state(project), progress=both.beside
-            )
-            pushed = files.push_source(
+
+        def push(progress: Progress) -> PushResult:
+            return files.push_source(
                 project.src,
                 source_label(project),
                 sync_state(project),
                 pinned=[] if source is None else [project.environment.source],
-                progress=both.here,
+                progress=progress,
                 in_use=lambda: _is_waiting(session, project),
             )
+
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pollinator-data") as beside:
+            data = beside.submit(
+                files.sync, project.data, data_label(project), sync_state(project), progress=both.beside
+            )
+            pushed = push(both.here)
+            if pushed.reused and _is_gone(session, pushed.snapshot):
+                files.forget_snapshot(project.src, source_label(project), sync_state(project))
+                pushed = push(both.here)
             while not wait([data], timeout=_TELL_EVERY_S).done:
                 both.tell()
             both.tell()
@@ -143,11 +153,23 @@ def sync_state(project: Project) -> SyncState:
     return SyncState(project.state / "sync")
 
 
+def _is_gone(session: Session, snapshot: Snapshot) -> bool:
+    """Whether somebody has removed a snapshot, as every member may; asked while the data is compared anyway."""
+    try:
+        session.client.snapshot(snapshot.snapshotid)
+    except NotFound:
+        return True
+    return False
+
+
 def _is_waiting(session: Session, project: Project) -> bool:
-    """Whether a process that has not fetched its files yet may need what an older snapshot holds."""
+    """Whether a process may need what an older snapshot holds: to start, or to start again after it was lost."""
     label = f"/pollinator/{project.name}/"
-    waiting = session.client.processes(ProcessState.WAITING)
-    return any(mount.label.startswith(label) for process in waiting for mount in process.spec.fs.snapshots)
+    return any(
+        mount.label.startswith(label)
+        for process in open_processes(session.client)
+        for mount in process.spec.fs.snapshots
+    )
 
 
 def digest_of(project: Project, root: Path, ignore: Ignore) -> str:

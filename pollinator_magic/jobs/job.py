@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +131,7 @@ class Job:
         stopped the last time, which may have been in another process; see `position`.
         """
         stop = stop or threading.Event()
-        with closing(self._watch()) as hints, closing(Reading(self.project, self.id, resume=resume)) as reading:
+        with closing(self._watch(log=True)) as hints, closing(Reading(self.project, self.id, resume=resume)) as reading:
             pause = Pause(hints, stop, reading.save_if_due)
             for event in follow(self.session.client, self.process, cursor=reading.cursor, hints=pause, stop=stop):
                 yield from self.noticing(reading.events(event))
@@ -149,8 +149,9 @@ class Job:
         """Keep the log of a job that nobody has followed in `cfs/log/<process id>.log` of the project."""
         if self.project is None or (path := self.project.log / f"{self.id}.log").exists():
             return
+        log = str(self.log)
         with closing(LogFile(path)) as file:
-            file.write(str(self.log))
+            file.write(log)
 
     def wait(self, timeout_s: float | None = None) -> Job:
         """Wait until the process is closed; return the job, or raise JobFailed, JobCancelled or TimeoutError.
@@ -158,17 +159,17 @@ class Job:
         `timeout_s` ends the waiting, not the job.
         """
         if not self.process.status.closed:
-            with closing(self._watch()) as hints:
+            with closing(self._watch(log=False)) as hints:
                 self.process = wait_until_closed(self.session.client, self.process, hints=hints, timeout_s=timeout_s)
         self.raise_unless_successful()
         return self
 
-    def _watch(self) -> ProcessWatch:
+    def _watch(self, *, log: bool) -> ProcessWatch:
         from pollinator_magic.colonies.events import ProcessWatch
 
         client = self.session.client
         watch = ProcessWatch(
-            client.server, self.session.connection.key, client.colony, self.id, verify=client.rpc.verify
+            client.server, self.session.connection.key, client.colony, self.id, log=log, verify=client.rpc.verify
         )
         watch.start()
         return watch
@@ -200,6 +201,13 @@ class Job:
         began_ns = process.started_at.timestamp() * 1e9 if process.started_at else 0
         return self._raised if self._raised and self._raised.timestamp_ns >= began_ns and not self.succeeded else None
 
+    def learn_errors(self) -> list[str]:
+        """Return why the process failed, as the executor said it: a server may tell it a moment after the state."""
+        if self.process.status is ProcessState.FAILED and not self.process.errors:
+            with suppress(PollinatorError):
+                self.process = self.session.client.process(self.id)
+        return self.process.errors
+
     def raise_unless_successful(self, *, shown: bool = False) -> None:
         """Raise JobFailed or JobCancelled, with what the executor said and the last lines of the log.
 
@@ -211,11 +219,12 @@ class Job:
         if process.status is ProcessState.SUCCESS:
             return
         exception, tail = self._last_words()
+        errors = self.learn_errors()
         end = [] if shown else self._end(exception, tail)
         raise JobFailed(
             self._failure(exception, end),
             process_id=self.id,
-            errors=process.errors,
+            errors=errors,
             log_tail=tail,
             exception=exception,
         )

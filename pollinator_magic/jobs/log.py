@@ -9,11 +9,12 @@ lost (protocol section 7.5). The cursor therefore steps back by one nanosecond a
 from __future__ import annotations
 
 import re
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pollinator_magic.errors import ProjectError
+from pollinator_magic.errors import InvalidReply, ProjectError
 from pollinator_magic.jobs.stream import plain
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 
 PAGE = 500
 """The most entries that a server gives at once."""
+LARGEST = 256 * 1024 * 1024
+"""Characters of a log that are read at once, which a server that gives one page after the other does not decide."""
+_COST_OF_AN_ENTRY = 200
 _FEW_ENTRIES = 20
+_NEVER = 2**63 - 1
+"""Asking for the latest entries ignores since when; a server that is too old to know of the latest gives none."""
 
 # Everything that a log could forge the screen with, but for colours, tabs, line ends and carriage returns. An escape
 # character stays only before the whole of a colour: neither what is taken out here nor a line end would keep a terminal
@@ -83,11 +89,17 @@ def _time(entry: LogEntry) -> int:
 
 
 def read_log(client: Colonies, process_id: str) -> Iterator[LogEntry]:
-    """Read the log of a process from its beginning to what is there now."""
-    cursor, more = LogCursor(), True
+    """Read the log of a process from its beginning to what is there now; raise InvalidReply beyond LARGEST."""
+    cursor, more, size = LogCursor(), True, 0
     while more:
         entries, more = cursor.next_page(client, process_id)
         for entry in entries:
+            size += len(entry.message) + _COST_OF_AN_ENTRY
+            if size > LARGEST:
+                raise InvalidReply(
+                    f"The log of process {process_id[:12]} is larger than the {LARGEST >> 20} MiB that are read at once. "
+                    "Follow the job: its log is then written to cfs/log as it comes."
+                )
             cursor.pass_over(entry)
             yield entry
 
@@ -156,7 +168,9 @@ class JobLog:
 
     def end(self, count: int = PAGE) -> list[LogEntry]:
         """Return the last entries, at most `count` of them, as the executor sent them."""
-        return self._client.logs(self._process_id, count=min(count, PAGE), latest=True)
+        count = min(count, PAGE)
+        found = self._client.logs(self._process_id, since_ns=_NEVER, count=count, latest=True)
+        return found or list(deque(read_log(self._client, self._process_id), maxlen=count))
 
     def __repr__(self) -> str:
         return f"<log of process {self._process_id[:12]}>"

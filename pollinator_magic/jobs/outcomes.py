@@ -85,8 +85,8 @@ def bring(job: Job, *, read_log: bool) -> Outcome:
             return Outcome(value=job.value)
         raised = job.exception if read_log else None
     except PollinatorError as error:
-        return Outcome(problem=_first_line(str(error) if job.succeeded else "; ".join(job.process.errors)))
-    return Outcome(problem=_first_line(raised.summary if raised else "; ".join(job.process.errors)))
+        return Outcome(problem=_first_line(str(error) if job.succeeded else "; ".join(job.learn_errors())))
+    return Outcome(problem=_first_line(raised.summary if raised else "; ".join(job.learn_errors())))
 
 
 def _first_line(text: str) -> str:

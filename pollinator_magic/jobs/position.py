@@ -152,9 +152,11 @@ class Reading:
             try:
                 self.save()
             finally:
-                self._file.close()
-                self._file = None
-                self._lock.release()
+                file, self._file = self._file, None
+                try:
+                    file.close()
+                finally:  # whatever cannot be written, as on a full disk: somebody else may read the job again
+                    self._lock.release()
 
 
 def position_file(project: Project, job_id: str) -> Path:

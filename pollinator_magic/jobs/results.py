@@ -13,14 +13,17 @@ import secrets
 import shutil
 from collections import deque
 from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pollinator_magic.cfs.atomic import write_atomically
 from pollinator_magic.cfs.ignore import PART_PREFIX
-from pollinator_magic.cfs.transfer import prepare
+from pollinator_magic.cfs.index import Signature
+from pollinator_magic.cfs.transfer import opened, prepare, remove
 from pollinator_magic.colonies.envelope import printable
 from pollinator_magic.colonies.models import prepare_reading
 from pollinator_magic.errors import ResultError
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import PIL.Image
+
+    from pollinator_magic.cfs.held import Directory
 
 HIDDEN = ".pollinator"
 """The directory among the results that is none of the user's: displays, and values that are read by `variables`."""
@@ -167,8 +172,8 @@ class Results(Mapping[str, Result]):
                 continue  # gone meanwhile, or nested more deeply than the system can name
             with entries:
                 for entry in entries:
-                    if not directory and entry.name == HIDDEN:
-                        continue
+                    if (not directory and entry.name == HIDDEN) or entry.name.startswith(PART_PREFIX):
+                        continue  # what a download that was killed has left is no result
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(f"{directory}{entry.name}/")
                     elif entry.is_file(follow_symlinks=False):
@@ -236,29 +241,36 @@ def show(results: Results, directory: Path, state: Path) -> None:
     """
     record = state / _RECORD
     shown = _read_record(record).files
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, checksum in shown.items():
-        path = directory / name
-        if path.is_file() and _sha256(path) == checksum:
-            path.unlink()
-            _remove_empty_parents(path.parent, directory)
-    prepare(directory, list(results))
-    now = {}
-    for result in results.values():
-        target = directory / result.name
-        _step_aside(target)
-        checksum = _sha256(result.path)
-        partial = target.with_name(PART_PREFIX + secrets.token_hex(8))
-        try:
-            shutil.copyfile(result.path, partial)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        now[result.name] = checksum
-    state.mkdir(parents=True, exist_ok=True)
-    partial_record = record.with_suffix(".part")
-    partial_record.write_bytes(msgspec.json.encode(_Shown(files=now)))
-    partial_record.replace(record)
+    with opened(directory) as root:
+        for name, checksum in shown.items():
+            path = directory / name
+            if path.is_file() and _sha256(path) == checksum:
+                remove(root, name, Signature.of(path.stat()))
+        prepare(root, list(results))
+        now = {result.name: _sha256(result.path) for result in results.values()}
+        # Before the first of them is there: were this process killed in between, they would be taken for the user's.
+        _write_record(record, now)
+        for result in results.values():
+            above, _, name = result.name.rpartition("/")
+            with root.directory(above) as place:
+                _step_aside(place, name)
+                _copy(result.path, place, name)
+
+
+def _copy(source: Path, place: Directory, name: str) -> None:
+    part = PART_PREFIX + secrets.token_hex(8)
+    try:
+        with source.open("rb") as content, place.create(part) as sink:
+            shutil.copyfileobj(content, sink, 1 << 20)
+        place.replace(part, name)
+    except BaseException:
+        with suppress(OSError):
+            place.unlink(part)
+        raise
+
+
+def _write_record(path: Path, files: dict[str, str]) -> None:
+    write_atomically(path, msgspec.json.encode(_Shown(files=files)))
 
 
 def _read_record(path: Path) -> _Shown:
@@ -268,23 +280,14 @@ def _read_record(path: Path) -> _Shown:
         return _Shown()
 
 
-def _step_aside(path: Path) -> None:
+def _step_aside(place: Directory, name: str) -> None:
     """Rename what is in the way of a result, so that nothing of the user's is overwritten."""
-    if not path.exists():
+    if not place.has(name):
         return
-    number = 1
-    while (other := path.with_name(f"{path.stem}.local-{number}{path.suffix}")).exists():
+    wanted, number = PurePath(name), 1
+    while place.has(other := f"{wanted.stem}.local-{number}{wanted.suffix}"):
         number += 1
-    path.rename(other)
-
-
-def _remove_empty_parents(directory: Path, stop: Path) -> None:
-    while directory != stop and directory.is_relative_to(stop):
-        try:
-            directory.rmdir()
-        except OSError:
-            return
-        directory = directory.parent
+    place.replace(name, other)
 
 
 def _sha256(path: Path) -> str:

@@ -85,6 +85,8 @@ class _Job:
     talking: bool = False
     changed: bool = False
     """Its log has not been read since it was seen in another state, or for the first time."""
+    goes_on: bool = False
+    """There is more in its log than has been read."""
     asked_at: float = -math.inf
     ask_at: float = math.inf
     """When it is to be asked for alone."""
@@ -142,11 +144,19 @@ class Rounds:
     def _wishes(self) -> Iterator[tuple[float, Ask]]:
         """Yield when to ask what, the more important first, and of what is equally important the longest due."""
         jobs = self._jobs.items()
-        yield from ((job.log_at, AskLog(key)) for key, job in jobs if job.urgent)
+        yield from ((job.log_at, AskLog(key)) for key, job in jobs if job.urgent and not job.goes_on)
+        long: list[tuple[float, Ask]] = [(job.log_at, AskLog(key)) for key, job in jobs if job.urgent and job.goes_on]
         open_ = {job.state for _, job in jobs if not job.state.closed}
-        yield from ((self._listed_at.get(state, -math.inf) + ROUND_S, AskList(state)) for state in sorted(open_))
-        single = [(job.ask_at, AskProcess(key)) for key, job in jobs if not job.state.closed]
-        yield from sorted(single, key=lambda wish: wish[0])
+        lists: list[tuple[float, Ask]] = [
+            (self._listed_at.get(state, -math.inf) + ROUND_S, AskList(state)) for state in sorted(open_)
+        ]
+        single: list[tuple[float, Ask]] = [(job.ask_at, AskProcess(key)) for key, job in jobs if not job.state.closed]
+        single.sort(key=_moment)
+        if long:  # a log may even have no end: states that have waited for a round go before more of it
+            yield from ((at + ROUND_S, ask) for at, ask in (*lists, *single))
+            yield from sorted(long, key=_moment)
+        yield from lists
+        yield from single
         logs = [(not job.talking, job.log_at, key) for key, job in jobs if not job.urgent]
         yield from ((at, AskLog(key)) for _, at, key in sorted(logs))
 
@@ -184,7 +194,7 @@ class Rounds:
     def read(self, ask: AskLog, now: float, *, news: bool, more: bool = False) -> None:
         """Note that a log was read: whether there was something, and whether there is more."""
         job = self._jobs[ask.key]
-        job.changed = False
+        job.changed, job.goes_on = False, more
         if news:
             self._hear(job, now if more else now + max(SOON_S, self._count(talking=True) / _TALKING_RATE))
         else:
@@ -202,3 +212,7 @@ class Rounds:
     def _pay_back(self, *, news: bool) -> None:
         if news:
             self._idle.put(1)
+
+
+def _moment(wish: tuple[float, Ask]) -> float:
+    return wish[0]

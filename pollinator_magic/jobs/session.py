@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import ExecutorState, Process, ProcessState
-from pollinator_magic.errors import ConfigurationError, NotFound, UnknownExecutor, UsageError
+from pollinator_magic.errors import (
+    AccessDenied,
+    ConfigurationError,
+    NotFound,
+    ServerError,
+    ServerUnreachable,
+    UnknownExecutor,
+    UsageError,
+)
 from pollinator_magic.jobs.poller import Poller
 
 if TYPE_CHECKING:
@@ -43,7 +52,10 @@ class Session:
         """The client of the Colonies server."""
         from pollinator_magic.colonies.client import Colonies
 
-        return Colonies(self.connection.server, self.connection.colony, self.connection.key)
+        client = Colonies(self.connection.server, self.connection.colony, self.connection.key)
+        if self.connection.embedded:
+            client.rpc.remedy = "Start it again with `%pollinator local start`."
+        return client
 
     @cached_property
     def filesystem(self) -> Filesystem:
@@ -63,7 +75,8 @@ class Session:
 
         An executor that is registered but not approved counts as missing: a process for it would wait for ever.
         """
-        present = {executor.executorname: executor for executor in self.usable_executors()}
+        names = tuple(names)
+        present = {executor.executorname: executor for executor in self._usable_of(names)}
         for name in names:
             if name not in present:
                 raise UnknownExecutor(name, self.connection.colony, sorted(present))
@@ -71,7 +84,22 @@ class Session:
 
     def usable_executors(self) -> list[Executor]:
         """Return the executors that may take work."""
-        return [executor for executor in self.client.executors() if executor.status is ExecutorState.APPROVED]
+        return _usable(self.client.executors())
+
+    def _usable_of(self, names: Sequence[str]) -> list[Executor]:
+        """Return at least those of these names, also where one badly named executor breaks the colony's list of all."""
+        try:
+            return self.usable_executors()
+        except (ServerUnreachable, AccessDenied):
+            raise
+        except ServerError as error:
+            if (error.status or 0) < 500:
+                raise
+        found = []
+        for name in names:
+            with suppress(NotFound):
+                found.append(self.client.executor(name))
+        return _usable(found)
 
     def find_process(self, id_or_prefix: str) -> Process:
         """Return the process of this id, or of this unambiguous beginning of one (at least four characters)."""
@@ -114,3 +142,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _usable(executors: Iterable[Executor]) -> list[Executor]:
+    return [executor for executor in executors if executor.status is ExecutorState.APPROVED]

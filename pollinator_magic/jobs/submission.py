@@ -5,6 +5,7 @@ Everything that can be found wrong is found before anything is sent.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
     from pollinator_magic.project import Project, Runner
 
 AT_ONCE = 4  # requests of one person for many jobs
-_OPEN_OR_ENDED = (ProcessState.WAITING, ProcessState.RUNNING, ProcessState.SUCCESS, ProcessState.FAILED)
+_LOOK_AFTER_S = (0, 1)
+_RECENTLY_S = 600
+# In the order in which a process goes through them, so that one that moves on meanwhile is found.
+_STATES = (
+    ProcessState.WAITING,
+    ProcessState.RUNNING,
+    ProcessState.SUCCESS,
+    ProcessState.FAILED,
+    ProcessState.CANCELLED,
+)
 
 
 def silently(_line: str) -> None:
@@ -150,20 +160,34 @@ def preview(
 
 
 def submit_once(session: Session, spec: FunctionSpec) -> Process:
-    """Submit, and where the connection broke while doing so, look whether the process is there: never submit twice."""
+    """Submit, and where the answer was lost, look whether the process is there: never submit twice."""
     try:
         return session.client.submit(spec)
     except SubmissionUnclear as unclear:
-        mark = (spec.env or {}).get("PROJECT_DIR")
         if spec.label == "test_label":  # shared results: nothing in the specification is this submission's alone
             raise
         try:
-            for process in session.recent_processes(_OPEN_OR_ENDED):
-                if (process.spec.env or {}).get("PROJECT_DIR") == mark:
-                    return process
+            found = _find_submitted(session, spec)
         except PollinatorError:
             raise unclear from None
+        if found is not None:
+            return found
         raise SubmissionUnclear(
             "The connection broke while the job was being submitted, and the server does not list it. "
             "Run the cell again; `%pollinator jobs` shows whether the first one arrived after all."
         ) from None
+
+
+def _find_submitted(session: Session, spec: FunctionSpec) -> Process | None:
+    """Look for the process of a submission whose answer was lost: a server that is slow may be at it still.
+
+    Its history is asked, not its lists, which show a hundred waiting processes at most and the newest last.
+    """
+    mark = (spec.env or {}).get("PROJECT_DIR")
+    for delay_s in _LOOK_AFTER_S:
+        time.sleep(delay_s)
+        for state in _STATES:
+            for process in session.client.history(state, seconds=_RECENTLY_S):
+                if (process.spec.env or {}).get("PROJECT_DIR") == mark:
+                    return process
+    return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pollinator_magic.colonies.envelope import printable
@@ -19,7 +20,6 @@ from pollinator_magic.project.files import make_directory, write_if_changed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pollinator_magic.jobs.job import Job
     from pollinator_magic.project import Project
@@ -75,7 +75,7 @@ class Variables(Mapping[str, Any]):
         """Return the value of the cell's last expression, None if there was none; raise VariableError."""
         from pollinator_magic.runner import records
 
-        if not records.file_of(self._directory, _VALUE).exists():
+        if not Path(records.file_of(self._directory, _VALUE)).exists():
             if self._job.succeeded:
                 return None
             raise self._error("The cell has no value: its process did not end successfully", None)

@@ -24,6 +24,7 @@ answers with the same statuses and messages. It differs on purpose where the rea
   that exist.
 - Memory sizes are read the same way every time (`KB`, `MB` and `TB` are refused). Capabilities in the form of older
   versions, single objects, are accepted.
+- What is beyond generous limits is collected: ended processes with their logs and results, what nobody refers to.
 - Executors are not unregistered for being quiet: a laptop that slept is no reason to lose its executor.
 - Times are written in UTC, and lists inside objects are empty lists, never null. What is no JSON is refused in words of
   its own.

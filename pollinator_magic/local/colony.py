@@ -17,47 +17,36 @@ import subprocess
 import sys
 import sysconfig
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
 
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.errors import LocalColonyError, PollinatorError, UsageError
-from pollinator_magic.local.home import COLONY, DaemonRecord, Home
+from pollinator_magic.local.environment import Environment
+from pollinator_magic.local.home import COLONY, DaemonRecord, Home, private
+from pollinator_magic.local.rclone import HOW_TO_INSTALL, find_rclone
+from pollinator_magic.local.status import LocalStatus, bytes_of
 from pollinator_magic.local.version import VERSION
 from pollinator_magic.settings import Connection, DirectorySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from pollinator_magic.colonies.models import Statistics
+    from pollinator_magic.colonies.client import Colonies
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _READY_WITHIN_S = 15.0
 _LOOK_EVERY_S = 0.02
 _HEALTH_TIMEOUT_S = 2.0
 _TAIL_LINES = 15
+_LITTLE = 512 * 1024  # bytes
 _NOT_FOR_DAEMONS = ("COLONIES_", "AWS_", "EXECUTOR_", "JPY_", "MPLBACKEND", "PYTHONSTARTUP")
 
 _started: list[subprocess.Popen[bytes]] = []  # so that a daemon that ends while this process lives is reaped
-
-
-@dataclass(frozen=True)
-class LocalStatus:
-    """How the embedded colony is."""
-
-    home: Path
-    running: bool
-    pid: int | None = None
-    port: int | None = None
-    version: str = ""
-    uptime_s: float | None = None
-    counts: Statistics | None = None
-    """None if it does not run."""
-    disk_bytes: int = 0
-    """What everything in its home takes."""
 
 
 class LocalColony:
@@ -83,7 +72,13 @@ class LocalColony:
         """Return how to reach the running colony; start it if need be, or raise LocalColonyError."""
         record = self._running()
         if start and (record is None or record.version != VERSION):
-            record = self._start()
+            try:
+                record = self._start()
+            except OSError as error:
+                raise LocalColonyError(
+                    f"The embedded colony cannot write to {str(self.home)!r}: {error.strerror or error}. "
+                    "Free some space there, or set POLLINATOR_HOME to another directory."
+                ) from None
         if record is None:
             raise LocalColonyError("The embedded colony is not running. Start it with `%pollinator local start`.")
         if record != self._answered and not _healthy(record.port):
@@ -108,19 +103,49 @@ class LocalColony:
     def status(self) -> LocalStatus:
         """Return how the colony is; nothing is started."""
         record = self._running()
-        disk_bytes = _size(self._home.contents())
+        disk = {kind: bytes_of(paths) for kind, paths in self._home.kinds().items()}
         if record is None:
-            return LocalStatus(home=self.home, running=False, disk_bytes=disk_bytes)
+            return LocalStatus(home=self.home, running=False, disk=disk)
         return LocalStatus(
             home=self.home,
             running=True,
             pid=record.pid,
             port=record.port,
             version=record.version,
-            uptime_s=time.time() - record.started,
-            counts=self._counts(),
-            disk_bytes=disk_bytes,
+            uptime_s=max(0.0, time.time() - record.started),
+            counts=self._ask(lambda client: client.statistics()),
+            files=self._ask(lambda client: sum(label.files for label in client.labels())),
+            s3_port=record.s3_port or None,
+            disk=disk,
         )
+
+    def serve_objects(self, *, wanted: bool = True) -> None:
+        """Serve the colony's objects over S3 too, now and whenever it runs, or not any more. It must be running.
+
+        Returns when it is so; raises LocalColonyError if it cannot be done.
+        """
+        if wanted and find_rclone() is None:
+            raise LocalColonyError(f"The embedded colony cannot serve S3: rclone is not installed. {HOW_TO_INSTALL}")
+        self._home.wants_s3 = wanted
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while (record := self._running()) and bool(record.s3_port) != wanted:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_LOOK_EVERY_S)
+        else:
+            if record:
+                return
+        raise LocalColonyError(
+            f"The embedded colony does not {'serve' if wanted else 'cease to serve'} S3. "
+            "`%pollinator local logs` says why; `%pollinator local stop` lets it begin anew."
+        )
+
+    def environment(self) -> Environment:
+        """Return the environment variables by which other tools reach this colony, which must be running."""
+        record = self._running()
+        if record is None:
+            raise LocalColonyError("The embedded colony is not running. Start it with `%pollinator local start`.")
+        return Environment.of(self._home, record)
 
     def stop(self, timeout_s: float = 10) -> bool:
         """Stop the colony, and whatever it runs; return whether it was running. It is killed after `timeout_s`."""
@@ -167,7 +192,7 @@ class LocalColony:
         command = [sys.executable, "-m", "pollinator_magic.local.daemon", "--home", str(self.home)]
         if not self._with_executor:
             command.append("--no-executor")
-        with self._home.output.open("wb") as output:
+        with open(self._home.output, "wb", opener=private) as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -189,6 +214,8 @@ class LocalColony:
             why = f"was not ready within {_READY_WITHIN_S:.0f} s"
             process.kill()
             process.wait()
+        if shutil.disk_usage(self.home).free < _LITTLE:
+            why += ": its disk is full. Free some space there"
         raise LocalColonyError(
             f"The embedded colony in {str(self.home)!r} {why}. The end of its log:\n"
             + (_tail(self._home.output, _TAIL_LINES) + _tail(self._home.log, _TAIL_LINES)).strip()
@@ -211,7 +238,7 @@ class LocalColony:
         """Whether this daemon is of another version of the package and has nothing to do."""
         if record.version == VERSION:
             return False
-        counts = self._counts()
+        counts = self._ask(lambda client: client.statistics())
         if counts is None or counts.waitingprocesses + counts.runningprocesses == 0:
             return True
         _log.warning(
@@ -221,7 +248,7 @@ class LocalColony:
         )
         return False
 
-    def _counts(self) -> Statistics | None:
+    def _ask(self, question: Callable[[Colonies], T]) -> T | None:
         from pollinator_magic.colonies.client import Colonies
 
         record = self._running()
@@ -230,7 +257,7 @@ class LocalColony:
         server = Server("127.0.0.1", record.port, tls=False)
         try:
             with Colonies(server, COLONY, self._home.keys.user) as client:
-                return client.statistics()
+                return question(client)
         except PollinatorError:
             return None
 
@@ -238,7 +265,7 @@ class LocalColony:
     def _locked(self) -> Iterator[None]:
         self._home.make()
         try:
-            with FileLock(self._home.start_lock, timeout=3 * _READY_WITHIN_S):
+            with FileLock(self._home.start_lock, timeout=3 * _READY_WITHIN_S, mode=0o600):
                 yield
         except Timeout:
             raise LocalColonyError(
@@ -292,12 +319,3 @@ def _tail(path: Path, lines: int) -> str:
     except OSError:
         return ""
     return "".join(text.splitlines(keepends=True)[-lines:]) if lines > 0 else ""
-
-
-def _size(paths: list[Path]) -> int:
-    total = 0
-    for top in paths:
-        for path in (top, *top.rglob("*")):
-            with contextlib.suppress(OSError):  # it may go away meanwhile
-                total += path.lstat().st_size
-    return total

@@ -4,51 +4,62 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.local import envelope
+from pollinator_magic.colonies.models import File, ProcessState
+from pollinator_magic.local import envelope, lifecycle
 from pollinator_magic.local.database import Database
+from pollinator_magic.local.freshness import Freshness
 from pollinator_magic.local.pubsub import Hub
 from pollinator_magic.local.routing import Refused
 from pollinator_magic.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from pollinator_magic.local.routing import Operation
 
 
 class Core:
     """The database with those who wait for its changes. Everything but slow reads happens on the event loop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, file_added: Callable[[File], File | Awaitable[File]] | None = None) -> None:
+        """`file_added` may put off the acknowledgement of a file's metadata."""
         self.database = database
-        self.hub = Hub(database)
+        database.when_set_forward = partial(lifecycle.postpone, database)
+        self._file_added = file_added
+        self.freshness = Freshness()
+        self.hub = Hub(database, self.freshness)
         self.scheduler = Scheduler(database, self.announce)
         self._slow_reads = ThreadPoolExecutor(1, "colony-reader")
         self._reader: Database | None = None  # belongs to the thread of the slow reads
 
-    async def answer(self, body: bytes) -> tuple[str, object]:
-        """Return the payload type and the reply to a request, or raise Refused."""
+    def answer(self, body: bytes) -> tuple[str, object]:
+        """Return the payload type and the reply to a request, or what to await for it; or raise Refused."""
         request = envelope.read_envelope(body)
         caller = envelope.caller_of(request)
         operation = envelope.route(request)
         message = envelope.read_message(request, operation)
-        try:
-            if operation.slow:
-                loop = asyncio.get_running_loop()
-                reply = await loop.run_in_executor(self._slow_reads, self._read_slowly, operation, caller, message)
-            elif operation.writes:
-                with self.database.transaction():
-                    reply = operation.handler(self.database, caller, message)
-                self.announce()
-            else:
-                reply = operation.handler(self.database, caller, message)
-        except (OverflowError, UnicodeEncodeError):  # numbers and texts that the database cannot hold
-            raise Refused(400, f"{operation.failure}, invalid JSON") from None
+        self.freshness.check(message)
+        reply: object
+        if operation.slow:
+            loop = asyncio.get_running_loop()
+            reply = loop.run_in_executor(self._slow_reads, self._read_slowly, operation, caller, message)
+        elif operation.writes:
+            with self.database.transaction():
+                reply = _handle(self.database, operation, caller, message)
+            self.announce()
+            if self._file_added and isinstance(reply, File):
+                reply = self._file_added(reply)
+        else:
+            reply = _handle(self.database, operation, caller, message)
         return operation.msgtype, reply
 
     def announce(self) -> None:
         """Tell subscribers and waiting executors what the last transactions changed."""
+        while self.database.logged:
+            self.hub.publish_log(self.database.logged.pop())
         while self.database.changed:
             changed, self.database.changed = self.database.changed, []
             for process in changed:
@@ -67,8 +78,15 @@ class Core:
     def _read_slowly(self, operation: Operation, caller: str, message: object) -> object:
         if self._reader is None:
             self._reader = Database(self.database.path, self.database.facts, readonly=True)
-        return operation.handler(self._reader, caller, message)
+        return _handle(self._reader, operation, caller, message)
 
     def _close_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+
+def _handle(database: Database, operation: Operation, caller: str, message: object) -> object:
+    try:
+        return operation.handler(database, caller, message)
+    except (OverflowError, UnicodeEncodeError):  # numbers and texts that the database cannot hold
+        raise Refused(400, f"{operation.failure}, invalid JSON") from None

@@ -1,6 +1,7 @@
 """The embedded colony's background process: `python -m pollinator_magic.local.daemon --home DIR`.
 
-It serves the colony, runs its jobs, and ends when it is told to (SIGTERM), or when its home is no longer its own.
+It serves the colony (its objects over S3 too, where that is wanted), runs its jobs, and ends when it is told to
+(SIGTERM), or when its home is no longer its own.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import logging
 import os
 import signal
 import sys
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+import msgspec
 import psutil
 from filelock import FileLock, Timeout
 
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.models import User
 from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors.sessions import birth
 from pollinator_magic.local import bootstrap
+from pollinator_magic.local.collector import Collector
+from pollinator_magic.local.daemonlog import OneEntry, PrivateLog
 from pollinator_magic.local.home import COLONY, EXECUTOR, DaemonRecord, Home
+from pollinator_magic.local.objectserver import ObjectServer
 from pollinator_magic.local.server import LocalServer
 from pollinator_magic.local.version import VERSION
 from pollinator_magic.settings import Connection, DirectorySettings
@@ -36,6 +41,8 @@ _log = logging.getLogger("pollinator_magic.local.daemon")  # __name__ is __main_
 _LARGEST_LOG = 2**20
 _KEPT_LOGS = 3
 _LOOK_EVERY_S = 1.0
+_LOOK = 0
+"""Told in place of a signal: something has changed that the record shall say."""
 _PREDECESSOR_ENDS_WITHIN_S = 10
 
 
@@ -52,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.put(number))
     try:
-        with FileLock(home.daemon_lock, timeout=_PREDECESSOR_ENDS_WITHIN_S):
+        with FileLock(home.daemon_lock, timeout=_PREDECESSOR_ENDS_WITHIN_S, mode=0o600):
             _serve(home, told, with_executor=not options.no_executor)
     except Timeout:
         _log.error("Another daemon serves %s", home.root)
@@ -65,15 +72,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(home: Home, told: SimpleQueue[int], *, with_executor: bool) -> None:
     with contextlib.ExitStack() as cleanup:
-        server = _start_server(home)
+        objects = ObjectServer(home, lambda: told.put(_LOOK))
+        server = _start_server(home, objects)
         cleanup.callback(server.stop)
+        cleanup.callback(objects.stop)
         if with_executor:
             worker = _make_worker(home, server.port)
             worker.start()
             cleanup.callback(worker.stop)
-        me = DaemonRecord(pid=os.getpid(), port=server.port, started=psutil.Process().create_time(), version=VERSION)
+        me = DaemonRecord(
+            pid=os.getpid(),
+            port=server.port,
+            started=psutil.Process().create_time(),
+            birth=birth(os.getpid()),
+            version=VERSION,
+        )
         home.write_record(me)
         _log.info("Version %s serves %s on port %d", VERSION, home.root, server.port)
+        objects.follow_wish()
         while not _is_told(told):
             if home.read_record() != me:
                 _log.warning("%s is not served by this process any more", home.root)
@@ -81,20 +97,25 @@ def _serve(home: Home, told: SimpleQueue[int], *, with_executor: bool) -> None:
             if not server.running:
                 _log.error("The server has ended")
                 return
+            objects.follow_wish()
+            now = msgspec.structs.replace(me, s3_port=objects.port)
+            if now != me:
+                with contextlib.suppress(OSError):  # as on a full disk: written when there is space again
+                    home.write_record(now)
+                    me = now
         _log.info("Told to stop")
         home.remove_record()
 
 
 def _is_told(told: SimpleQueue[int]) -> bool:
-    """Wait a moment for a signal; return whether there was one."""
+    """Wait a moment for something to look at; return whether it was a signal to end."""
     try:
-        told.get(timeout=_LOOK_EVERY_S)
+        return told.get(timeout=_LOOK_EVERY_S) != _LOOK
     except Empty:
         return False
-    return True
 
 
-def _start_server(home: Home) -> LocalServer:
+def _start_server(home: Home, objects: ObjectServer) -> LocalServer:
     keys = home.keys
 
     def prepare(database: Database) -> None:
@@ -102,7 +123,14 @@ def _start_server(home: Home) -> LocalServer:
         bootstrap.ensure_user(database, User(colonyname=COLONY, userid=keys.user.identity, name=_user_name()))
 
     def make() -> LocalServer:
-        return LocalServer(home.database, owner_id=keys.server.identity, version=VERSION, prepare=prepare)
+        return LocalServer(
+            home.database,
+            owner_id=keys.server.identity,
+            version=VERSION,
+            prepare=prepare,
+            file_added=objects.show,
+            beside=Collector(home).run,
+        )
 
     server = make()
     try:
@@ -136,8 +164,8 @@ def _user_name() -> str:
 
 
 def _log_to(path: Path) -> None:
-    handler = RotatingFileHandler(path, maxBytes=_LARGEST_LOG, backupCount=_KEPT_LOGS, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = PrivateLog(path, maxBytes=_LARGEST_LOG, backupCount=_KEPT_LOGS, encoding="utf-8")
+    handler.setFormatter(OneEntry("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("botocore", "boto3", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

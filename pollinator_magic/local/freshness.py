@@ -9,6 +9,7 @@ Colonies server serves them.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from pollinator_magic.local.routing import Refused
@@ -29,14 +30,14 @@ class Freshness:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._seen: dict[str, float] = {}  # by nonce: when it came; the oldest first
+        self._seen: OrderedDict[str, float] = OrderedDict()  # by nonce: when it came; a dict finds its oldest slowly
 
     def check(self, message: Message) -> None:
         """Refuse a request that was seen before, or whose time says that it may have been."""
         if not message.nonce and not message.issued:
             return
         now = time.monotonic()
-        age_s = time.time() - message.issued / 1e9
+        age_s = (time.time_ns() - message.issued) / 1e9
         if not -_REMEMBERED_S <= age_s <= min(_REMEMBERED_S, now - self._started):
             raise Refused(403, "Access denied, stale request")
         if not 0 < len(message.nonce) <= _LONGEST_NONCE or message.nonce in self._seen:

@@ -29,6 +29,10 @@ class Message(msgspec.Struct, kw_only=True):
     """Base of the requests; every field may be missing."""
 
     msgtype: str = ""
+    nonce: str = ""
+    """What only this request carries."""
+    issued: int = 0
+    """When it was signed, in Unix nanoseconds."""
 
 
 class OfColony(Message):

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.local import lifecycle
+from pollinator_magic.local import lifecycle, records
 from pollinator_magic.local.operations.processes import LongPoll, assign_now
 from pollinator_magic.local.routing import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.local.database import Database
@@ -54,10 +55,17 @@ class Scheduler:
         self._announce = announce
         self._polls: dict[tuple[str, str], dict[Poll, None]] = {}
 
-    async def wait(self, poll: Poll) -> Process | None:
-        """Wait for work until the poll's own timeout; raise Refused if the executor is dismissed meanwhile."""
+    def wait(self, poll: Poll) -> Awaitable[Process | None]:
+        """Return what gives work, or nothing after the poll's own timeout; or raises Refused for who is dismissed.
+
+        The poll counts from this call on, before anything is awaited: between an assign call that found nothing and
+        this there must be no other request, or the work that it brings would be offered to nobody.
+        """
         key = (poll.request.colony, poll.request.executortype)
         self._polls.setdefault(key, {})[poll] = None
+        return self._outcome(poll, key)
+
+    async def _outcome(self, poll: Poll, key: tuple[str, str]) -> Process | None:
         timer = asyncio.get_running_loop().call_later(poll.request.timeout_s, poll.settle, None)
         try:
             return await poll.outcome
@@ -83,6 +91,9 @@ class Scheduler:
             except Refused as refusal:
                 poll.refuse(refusal)
                 continue
+            except sqlite3.Error:  # as on a full disk: it stays in the queue, and what brought it there has been done
+                _log.exception("A process could not be assigned")
+                return
             if found:
                 poll.settle(found)
                 return
@@ -90,7 +101,7 @@ class Scheduler:
     def take_back(self, process: Process) -> None:
         """Return a process to the queue whose assign reply could not be delivered."""
         with self._database.transaction():
-            current = lifecycle.load(self._database, process.processid)
+            current = records.load(self._database, process.processid)
             same_attempt = current and current.starttime == process.starttime
             if current and same_attempt and current.status is ProcessState.RUNNING:
                 lifecycle.release(self._database, current)

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
-from tornado.iostream import StreamClosedError
 
-from pollinator_magic.colonies.models import Process
 from pollinator_magic.errors import LocalColonyError
-from pollinator_magic.local import envelope
 from pollinator_magic.local.core import Core
 from pollinator_magic.local.database import Database, Facts
-from pollinator_magic.local.loopback import ADDRESS, refuse_foreign_names
-from pollinator_magic.local.operations.processes import LongPoll
+from pollinator_magic.local.exchange import Entrance
+from pollinator_magic.local.loopback import ADDRESS, refuse_web_pages
 from pollinator_magic.local.pubsub import Subscriber
-from pollinator_magic.local.routing import Refused
-from pollinator_magic.local.scheduler import Poll
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from pathlib import Path
 
-    from tornado.http1connection import HTTP1Connection
+    from tornado.iostream import IOStream
+
+    from pollinator_magic.colonies.models import File
+    from pollinator_magic.local.pubsub import Hub
 
 
 _log = logging.getLogger(__name__)
 _LARGEST_BODY = 64 * 2**20
+_HEAD_WITHIN_S = 300.0
+"""Within what time the next request must come, or the first one."""
+_BODY_WITHIN_S = 60.0
+_MOST_CONNECTIONS = 4096
 
 
 class _Handler(tornado.web.RequestHandler):
     def prepare(self) -> None:
-        refuse_foreign_names(self)
+        refuse_web_pages(self)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -53,66 +56,30 @@ class _Health(_Handler):
 
 
 class _Api(_Handler):
-    def initialize(self, core: Core) -> None:
-        self._core = core
-        self._poll: Poll | None = None
-        self._assigned: Process | None = None
-
     def get(self) -> None:
+        """Say that there is nothing to read: what is asked of the API properly never gets here (see `exchange`)."""
         raise tornado.web.HTTPError(404)
 
-    async def post(self) -> None:
-        body = await self._answer()
-        if self._assigned and not self._connected():
-            self._core.scheduler.take_back(self._assigned)
-            return
-        try:
-            await self.finish(body)
-        except StreamClosedError:
-            if self._assigned:
-                self._core.scheduler.take_back(self._assigned)
+    post = get
 
-    def on_connection_close(self) -> None:
-        """Stop waiting on behalf of a client that has gone."""
-        if self._poll:
-            self._poll.settle(None)
 
-    async def _answer(self) -> bytes:
-        try:
-            payloadtype, reply = await self._core.answer(self.request.body)
-            if isinstance(reply, LongPoll):
-                reply = await self._wait_for_work(reply)
-            if payloadtype == "assignprocessmsg" and isinstance(reply, Process):
-                self._assigned = reply
-            return envelope.success(payloadtype, reply)
-        except Refused as refusal:
-            self.set_status(refusal.status)
-            return envelope.failure(refusal)
-        except Exception:  # noqa: BLE001  whatever it is, the client gets an answer and the log the traceback
-            _log.exception("A request failed")
-            self.set_status(500)
-            return envelope.failure(Refused(500, "The embedded colony failed; its log says why"))
+class _BoundedServer(tornado.httpserver.HTTPServer):
+    """Hangs up on whoever comes when there are too many already: files must be left to open, and to listen with."""
 
-    async def _wait_for_work(self, request: LongPoll) -> Process:
-        found = None
-        if request.timeout_s > 0:
-            self._poll = Poll(request, self._connected)
-            found = await self._core.scheduler.wait(self._poll)
-        if found is None:
-            raise Refused(404, "No process available for assignment")
-        return found
+    hub: Hub
+    most: int
 
-    def _connected(self) -> bool:
-        """Ask the socket itself: the event loop may not have looked at it yet."""
-        stream = cast("HTTP1Connection", self.request.connection).stream
-        if stream.closed():
-            return False
-        try:
-            return stream.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Take a new connection."""
+        if len(self._connections) + self.hub.connected < self.most:
+            super().handle_stream(stream, address)
+        else:
+            stream.close()
+
+
+def _most_connections() -> int:
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(allowed // 2, _MOST_CONNECTIONS) if allowed > 0 else _MOST_CONNECTIONS
 
 
 class LocalServer:
@@ -125,11 +92,19 @@ class LocalServer:
         owner_id: str,
         version: str = "",
         prepare: Callable[[Database], None] | None = None,
+        file_added: Callable[[File], File | Awaitable[File]] | None = None,
+        beside: Callable[[Database], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """Serve the database at `path`; `prepare` may fill it, in one transaction, before the first request."""
+        """Serve the database at `path`; `prepare` may fill it, in one transaction, before the first request.
+
+        `file_added` is called, on the event loop, before a file's metadata is acknowledged; what it returns is.
+        `beside` runs on the event loop while requests are served, and is cancelled at the end.
+        """
         self._path = path
         self._facts = Facts(owner_id=owner_id, host=ADDRESS, version=version)
         self._prepare = prepare
+        self._file_added = file_added
+        self._beside = beside
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._started = threading.Event()
@@ -177,21 +152,31 @@ class LocalServer:
         sockets = tornado.netutil.bind_sockets(self._facts.port, ADDRESS, family=socket.AF_INET)
         self._facts.port = sockets[0].getsockname()[1]
         try:
-            core = Core(self._open())
-            server = tornado.httpserver.HTTPServer(_application(core), max_body_size=_LARGEST_BODY)
+            core = Core(self._open(), self._file_added)
+            server = _BoundedServer(
+                Entrance(core, _application(core)),
+                max_body_size=_LARGEST_BODY,
+                idle_connection_timeout=_HEAD_WITHIN_S,
+                body_timeout=_BODY_WITHIN_S,
+            )
+            server.hub, server.most = core.hub, _most_connections()
             server.add_sockets(sockets)
         except BaseException:
             for listener in sockets:
                 listener.close()
             raise
-        deadlines = asyncio.create_task(core.scheduler.watch_deadlines())
+        tasks = [asyncio.create_task(core.scheduler.watch_deadlines())]
+        if self._beside:
+            tasks.append(asyncio.create_task(self._beside(core.database)))
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         try:
             await self._stopping.wait()
         finally:
             server.stop()
-            deadlines.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await core.scheduler.stop()
             await server.close_all_connections()
             core.close()
@@ -211,7 +196,7 @@ class LocalServer:
 def _application(core: Core) -> tornado.web.Application:
     return tornado.web.Application(
         [
-            (r"/api", _Api, {"core": core}),
+            (r"/api", _Api),
             (r"/health", _Health),
             (r"/pubsub", Subscriber, {"hub": core.hub}),
         ],

@@ -84,7 +84,9 @@ class PollinateMagics(RunDefaults, Magics):
             %pollinator new -n lumi-std           make a project with a sample program
             %pollinator run --follow              run the project as it is
             %pollinator funcspec                  print what would be submitted for it
+            %pollinator clean --older 30d         remove old snapshots, revisions and results of this project
             %pollinator local status              the embedded colony: start, stop, status, reset, logs
+            %pollinator local status --env        the variables by which other tools reach it
             %pollinator executor start process --name mine   run jobs of the colony on this machine
             %pollinator version
 
@@ -176,6 +178,7 @@ class PollinateMagics(RunDefaults, Magics):
             screen,
             Path.cwd(),
             resumes=True,
+            saved=True,
             remember=self._remember,
             bring_back=self._bring_back,
             recall=self._recall,

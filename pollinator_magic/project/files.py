@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from typing import TYPE_CHECKING
 
+from pollinator_magic.cfs.atomic import write_new
 from pollinator_magic.cfs.ignore import PART_PREFIX
 from pollinator_magic.errors import ProjectError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_PERMISSIONS = 0o777  # not setuid: others may have made the file that is replaced
 
 
 def write_if_changed(path: Path, text: str) -> bool:
@@ -67,9 +70,9 @@ def _replace(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}")
     try:
-        temporary.write_bytes(content)
+        write_new(temporary, content)
         if path.is_file():
-            shutil.copymode(path, temporary)
+            temporary.chmod(path.stat().st_mode & _PERMISSIONS)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

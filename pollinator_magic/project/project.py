@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,7 @@ class Project:
         executors = (executor,) if isinstance(executor, str) else tuple(executor)
         text = samples.project_text(samples.random_name(), executors, image=image, init=init)
         with project.lock():
-            if not write_if_absent(project.file, text):
+            if os.path.lexists(project.file):
                 raise ProjectError(
                     f"There is a project in {str(project.root)!r} already, and it stays as it is. "
                     f"Use another directory, or remove its {PROJECT_FILE}."
@@ -83,6 +84,7 @@ class Project:
             if sample_files:
                 write_if_absent(project.src / samples.SOURCE, samples.SAMPLE_SOURCE)
                 write_if_absent(project.data / "hello.txt", samples.SAMPLE_DATA)
+            write_if_absent(project.file, text)  # last: where it is, the project is whole
         project.make_directories()
         return cls.open(project.root)
 

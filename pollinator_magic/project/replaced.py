@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING
 
+from pollinator_magic.cfs.atomic import write_new
 from pollinator_magic.project.files import make_directory, write_if_changed
 
 if TYPE_CHECKING:
@@ -37,10 +39,12 @@ def _keep(content: bytes, wanted: Path) -> Path:
     """Write `content` under the first free name: `main.py`, `main-1.py`, …; the same content is kept once."""
     make_directory(wanted.parent)
     number, path = 0, wanted
-    while path.exists() and path.read_bytes() != content:
+    while os.path.lexists(path):
+        if path.is_file() and path.read_bytes() == content:
+            return path
         number += 1
         path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
-    path.write_bytes(content)
+    write_new(path, content)
     return path
 
 

@@ -15,6 +15,8 @@ _MINIMUM_CPU_M = 10  # executors want at least two digits before the `m`
 _MAXIMUM_MEM_MI = 2**40
 
 _WALLTIME = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
+_AGE = re.compile(r"([0-9]{1,9})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _AMOUNT = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)"
 _CPU = re.compile(_AMOUNT + "(m?)")
 _MEM = re.compile(_AMOUNT + "(Ki|Mi|Gi)")
@@ -62,6 +64,14 @@ def walltime_problem(seconds: int) -> str | None:
     if seconds > MAXIMUM_WALLTIME_S:
         return f"must be at most {MAXIMUM_WALLTIME_S} seconds, not {seconds}"
     return None
+
+
+def parse_age(text: str) -> int:
+    """Read how old something is, `12h`, `30d`, `8w`; return whole seconds."""
+    match = _AGE.fullmatch(text.strip())
+    if not match:
+        raise Malformed(f"{text!r} is not an age", "Use s, m, h, d or w: 12h, 30d, 8w.")
+    return int(match[1]) * _SECONDS[match[2]]
 
 
 def parse_cpu(text: str) -> str:

@@ -30,7 +30,7 @@ def load_inputs(settings: Settings) -> dict[str, Any]:
     names = _input_names(settings.inputs)
     if names:
         with own_imports():
-            from . import variables
+            from . import rare, reading, variables  # noqa: F401  needed below, where imports may be the cell's
     for name in names:
         try:
             # Reading imports as it goes; but a pickle names modules of the cell, and finds them where the cell does.
@@ -86,6 +86,9 @@ def _save(value: Any, directory: str, name: str, settings: Settings, *, limit: i
     try:
         with own_imports():
             from . import variables
+
+            if allowed:  # all of it now: below, imports are the cell's
+                from . import pickles, rare, rich  # noqa: F401
         with own_imports(hidden=not allowed):
             variables.save(value, directory, name, reads=reads, allow_pickle=allowed, limit=limit)
     except OSError as error:

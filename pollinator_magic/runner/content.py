@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import binascii
-import contextlib
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO
 
 from .problems import TooLarge, Unreadable, shown
 
+TYPE_CHECKING = False  # importing typing, or pathlib, takes longer than writing a value
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from typing import BinaryIO
 
+    Place = str | os.PathLike[str]
     Write = Callable[["Sink"], None]
     """Writes a content into what it is given."""
 
@@ -73,27 +73,29 @@ def measure(write: Write, limit: int | None = None) -> Sink:
     return sink
 
 
-def store(path: Path, write: Write, limit: int | None = None) -> Sink:
+def store(path: Place, write: Write, limit: int | None = None) -> Sink:
     """Write a file beside its place and rename it; return its size and checksum."""
-    temporary = path.with_name(PART_PREFIX + binascii.hexlify(os.urandom(8)).decode())
+    temporary = os.path.join(os.path.dirname(path), PART_PREFIX + binascii.hexlify(os.urandom(8)).decode())
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb") as file:
             sink = Sink(file, limit)
             write(sink)
-        temporary.replace(path)
+        os.replace(temporary, path)
     except BaseException:
         remove(temporary)
         raise
     return sink
 
 
-def remove(path: Path) -> None:
+def remove(path: Place) -> None:
     """Remove a file that may not be there."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
-def is_stored(path: Path, size: int) -> bool:
+def is_stored(path: Place, size: int) -> bool:
     """Whether there is a regular file of this size."""
     try:
         return _regular_size(path) == size
@@ -101,45 +103,45 @@ def is_stored(path: Path, size: int) -> bool:
         return False
 
 
-def read_small(path: Path, most: int) -> bytes:
+def read_small(path: Place, most: int) -> bytes:
     """Return the content of a regular file of at most `most` bytes; raise Unreadable."""
     if _regular_size(path) > most:
-        raise Unreadable(f"{shown(path.name)} is larger than any that is written here")
+        raise Unreadable(f"{shown(os.path.basename(path))} is larger than any that is written here")
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return file.read(most)
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
-def check(path: Path, size: int, sha256: str) -> None:
+def check(path: Place, size: int, sha256: str) -> None:
     """Raise Unreadable unless there is a regular file of exactly this size and checksum."""
     found = _regular_size(path)
     if found != size:
-        raise Unreadable(f"{shown(path.name)} has {found} bytes where its record says {size}")
+        raise Unreadable(f"{shown(os.path.basename(path))} has {found} bytes where its record says {size}")
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             for block in iter(lambda: file.read(_BLOCK), b""):
                 digest.update(block)
     except OSError as error:
         raise _unreadable(path, error) from None
     if digest.hexdigest() != sha256:
-        raise Unreadable(f"{shown(path.name)} is damaged: its SHA-256 is not the one in its record")
+        raise Unreadable(f"{shown(os.path.basename(path))} is damaged: its SHA-256 is not the one in its record")
 
 
-def _regular_size(path: Path) -> int:
+def _regular_size(path: Place) -> int:
     """Return the size of a file that is no link, pipe or device; raise Unreadable."""
     try:
-        status = path.lstat()
+        status = os.lstat(path)
     except OSError as error:
         raise _unreadable(path, error) from None
     if not stat.S_ISREG(status.st_mode):
-        raise Unreadable(f"{shown(path.name)} is not a file")
+        raise Unreadable(f"{shown(os.path.basename(path))} is not a file")
     return status.st_size
 
 
-def _unreadable(path: Path, error: OSError) -> Unreadable:
+def _unreadable(path: Place, error: OSError) -> Unreadable:
     if isinstance(error, FileNotFoundError):
-        return Unreadable(f"there is no file {shown(path.name)}")
-    return Unreadable(f"{shown(path.name)} cannot be read ({error.strerror})")
+        return Unreadable(f"there is no file {shown(os.path.basename(path))}")
+    return Unreadable(f"{shown(os.path.basename(path))} cannot be read ({error.strerror})")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-from typing import TYPE_CHECKING, Any
+from . import content, plain, records
+from .problems import TooLarge, Unsupported
 
-from . import arrays, columns, content, pictures, plain, records, tables, trees
-from .problems import TooLarge, Unsupported, shown
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .content import Sink, Write
+    from typing import Any
 
-ALTERNATIVE = 16 << 20
-"""Up to how many bytes of memory a frame for an unknown reader is written both in Parquet and in columns."""
-_PICKLE = 4  # the protocol: Python 3.4 and newer read it
+    from .content import Sink, Write
 
 
 class Form:
@@ -42,96 +38,35 @@ def forms_of(value: Any, reads: list[str] | None, *, allow_pickle: bool, limit: 
 
     `reads` are the formats that the other side reads, None if that is not known.
     """
-    try:
-        forms = _safe_forms(value, reads)
-    except Unsupported:
-        if not allow_pickle:
-            raise
-        forms = [_pickled(value, limit)]
+    forms = _plain_forms(value) or _other_forms(value, reads, allow_pickle=allow_pickle, limit=limit)
     size = forms[0].size
     if limit is not None and size is not None and size > limit:
         raise TooLarge(size, limit)
     return forms
 
 
-def _safe_forms(value: Any, reads: list[str] | None) -> list[Form]:
-    if columns.is_frame(value):
-        return _frame_forms(value, reads)
-    return [_single(value, reads) or _tree(value, reads)]
-
-
-def _single(value: Any, reads: list[str] | None) -> Form | None:
-    """Return the form of a value that is one content as it is."""
+def _plain_forms(value: Any) -> list[Form]:
+    """Return the form of text, bytes or a plain value; nothing for any other, even if it is only deep in a list."""
     if type(value) is str and plain.is_unicode(value):
         text = value.encode()
-        return Form("text", lambda sink: content.put(text, sink), len(text))
+        return [Form("text", lambda sink: content.put(text, sink), len(text))]
     if type(value) in {bytes, bytearray}:
-        return Form("bytes", lambda sink: content.put(value, sink), len(value), as_=type(value).__name__)
-    if arrays.is_array(value):
-        trees.require(reads, "npy")
-        arrays.check_array(value)
-        return Form("npy", lambda sink: arrays.write_array(value, sink), int(value.nbytes))
-    if pictures.is_picture(value):
-        trees.require(reads, "image")
-        pictures.check_picture(value)
-        return Form("image", lambda sink: pictures.write_picture(value, sink))
-    if tables.is_table(value):
-        trees.require(reads, "parquet")
-        tables.check_table(value)
-        return Form("parquet", lambda sink: tables.write_table(value, sink), as_="table")
-    return None
-
-
-def _tree(value: Any, reads: list[str] | None) -> Form:
-    tree = trees.Tree(value, reads)
-    if columns.is_pandas(value):
-        return Form("columns", tree.write_zip, tree.size)
-    return Form("tree", tree.write_zip, tree.size) if tree.parts else Form("json", tree.write_json, tree.size)
-
-
-def _frame_forms(value: Any, reads: list[str] | None) -> list[Form]:
-    trees.require(reads, "columns")
-    in_parquet = _parquet(value) if reads is None or "parquet" in reads else None
-    if in_parquet is not None and (reads is not None or _memory(value) > ALTERNATIVE):
-        return [in_parquet]
+        return [Form("bytes", lambda sink: content.put(value, sink), len(value), as_=type(value).__name__)]
     try:
-        in_columns = _tree(value, reads)
-    except (Unsupported, TooLarge):
-        if in_parquet is None:
+        skeleton = plain.dumps(plain.Encoder()(value))
+    except Unsupported:
+        return []
+    return [Form("json", lambda sink: content.put(skeleton, sink), len(skeleton))]
+
+
+def _other_forms(value: Any, reads: list[str] | None, *, allow_pickle: bool, limit: int | None) -> list[Form]:
+    from . import rich  # only now: for a plain value it would take longer to import than everything else
+
+    try:
+        return rich.forms(value, reads)
+    except Unsupported:
+        if not allow_pickle:
             raise
-        return [in_parquet]
-    return [in_columns] if in_parquet is None else [in_parquet, in_columns]
+    from . import pickles
 
-
-def _parquet(value: Any) -> Form | None:
-    """Return the form in Parquet, or None if there is no pyarrow or it would not give back the same."""
-    if not tables.has_pyarrow() or value.attrs:  # which not all versions read
-        return None
-    as_: Any = "frame"
-    frame = value
-    if value.ndim == 1:
-        try:
-            as_ = {"series": plain.Encoder()(value.name)}
-        except Unsupported:
-            return None
-        frame = value.to_frame("values")
-    table = tables.table_of(frame)
-    return None if table is None else Form("parquet", lambda sink: tables.write_table(table, sink), as_=as_)
-
-
-def _memory(frame: Any) -> int:
-    used = frame.memory_usage(deep=True)
-    return int(used if frame.ndim == 1 else used.sum())
-
-
-def _pickled(value: Any, limit: int | None) -> Form:
-    def write(sink: Sink) -> None:
-        pickle.Pickler(sink, protocol=_PICKLE).dump(value)
-
-    try:
-        size = content.measure(write, limit).size
-    except TooLarge:
-        raise
-    except Exception as error:  # noqa: BLE001  any class can refuse in its own way
-        raise Unsupported(f"it cannot be pickled either ({type(error).__name__}: {shown(error)})") from None
-    return Form("pickle", write, size)
+    return [Form("pickle", pickles.write(value), pickles.size(value, limit))]

@@ -20,21 +20,17 @@ A list that occurs twice becomes two.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import json
 import math
 import sys
 from collections import Counter, OrderedDict, defaultdict
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from .problems import TooLarge, Unreadable, Unsupported, unsupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     Encode = Callable[[Any], Any]
     Leaf = Callable[[Any, Encode], Any]
@@ -45,6 +41,8 @@ MAX_DEPTH = 64
 MAX_JSON = 128 << 20
 """Bytes of JSON: read, they become up to twenty times as many."""
 _MAX_BITS = 2000  # Python may refuse to read decimal numbers of more than 640 digits
+_RARE = {"datetime", "decimal", "fractions", "pathlib", "uuid"}
+"""The modules of the types in `rare`, which takes longer to import than all else that a number needs."""
 _FACTORIES = {kind.__name__: kind for kind in (bool, bytes, dict, float, frozenset, int, list, set, str, tuple)}
 
 
@@ -93,7 +91,15 @@ class Encoder:
             name = value.default_factory and value.default_factory.__name__
             return {"$defaultdict": [name, self._pairs(value)]}
         if kind in _PARTS:
-            return {f"${_tag(kind)}": self._parts(_PARTS[kind](value))}
+            return {f"${kind.__name__}": self._parts(_PARTS[kind](value))}
+        return self._uncommon(kind, value)
+
+    def _uncommon(self, kind: type, value: Any) -> Any:
+        if str(kind.__module__).partition(".")[0] in _RARE:
+            from . import rare
+
+            if kind in rare.PARTS:
+                return {rare.tag(kind): self._parts(rare.PARTS[kind](value))}
         return {"$ZoneInfo": value.key} if _is_zone(kind) and value.key else self._leaf(value, self)
 
     def _parts(self, content: Any) -> Any:
@@ -124,8 +130,10 @@ def loads(content: bytes, tags: Mapping[str, Callable[[Any], Any]] | None = None
 
 def decode(tree: Any, tags: Mapping[str, Callable[[Any], Any]] | None = None) -> Any:
     """Return the value that an Encoder made this of; raise Unreadable."""
+    from . import rare
+
     try:
-        return _decode(tree, {**_TAGS, **(tags or {})})
+        return _decode(tree, {**_TAGS, **rare.TAGS, **(tags or {})})
     except Unreadable:
         raise
     except RecursionError:
@@ -194,30 +202,8 @@ def _is_zone(kind: type) -> bool:
     return zoneinfo is not None and kind is zoneinfo.ZoneInfo
 
 
-def _zone(key: str) -> Any:
-    try:
-        import zoneinfo  # novm  Python 3.9
-    except ImportError:
-        raise Unreadable("it has a time zone, which needs Python 3.9 or newer") from None
-    return zoneinfo.ZoneInfo(key)
-
-
-def _moment(value: Any) -> list[Any]:
-    return [value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo]
-
-
 def _pairs(pairs: list[Any]) -> dict[Any, Any]:
     return {key: item for key, item in listed(pairs)}  # noqa: C416  a pair of three shall be an error
-
-
-def _fraction(parts: list[Any]) -> Fraction:
-    if [type(part) for part in listed(parts)] != [int, int]:  # text such as 1e999999999 would fill all memory
-        raise ValueError(parts)
-    return Fraction(*parts)
-
-
-def _tag(kind: type) -> str:
-    return "Path" if kind is type(Path()) else kind.__name__
 
 
 _PARTS: dict[type, Callable[[Any], Any]] = {
@@ -226,17 +212,6 @@ _PARTS: dict[type, Callable[[Any], Any]] = {
     range: lambda value: [value.start, value.stop, value.step],
     bytes: _base64,
     bytearray: _base64,
-    dt.datetime: _moment,
-    dt.time: _moment,
-    dt.date: dt.date.isoformat,
-    dt.timedelta: lambda value: [value.days, value.seconds, value.microseconds],
-    dt.timezone: lambda value: value.__getinitargs__(),
-    Decimal: str,
-    Fraction: lambda value: [value.numerator, value.denominator],
-    UUID: lambda value: value.hex,
-    type(Path()): str,
-    PurePosixPath: str,
-    PureWindowsPath: str,
 }
 
 _TAGS: dict[str, Callable[[Any], Any]] = {
@@ -254,16 +229,4 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$range": lambda parts: range(*listed(parts)),
     "$bytes": _from_base64,
     "$bytearray": lambda text: bytearray(_from_base64(text)),
-    "$datetime": lambda parts: dt.datetime.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2]),
-    "$time": lambda parts: dt.time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2]),
-    "$date": dt.date.fromisoformat,
-    "$timedelta": lambda parts: dt.timedelta(*listed(parts)),
-    "$timezone": lambda parts: dt.timezone(*listed(parts)),
-    "$ZoneInfo": _zone,
-    "$Decimal": Decimal,
-    "$Fraction": _fraction,
-    "$UUID": UUID,
-    "$Path": Path,
-    "$PurePosixPath": PurePosixPath,
-    "$PureWindowsPath": PureWindowsPath,
 }

@@ -6,15 +6,17 @@ cell". Who raises does not know whether a notebook or a job is reading.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import io
+import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _PLAIN = (dict, list, tuple, set, frozenset, str, bytes, bytearray, bool, int, float, complex)
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _ONE_WAY = (Iterator, types.CoroutineType, types.AsyncGeneratorType)
 
 
@@ -39,7 +41,7 @@ def unsupported(value: object) -> Unsupported:
     """Return the error for a value without a safe form; it says what to use in its place."""
     if isinstance(value, types.ModuleType):
         return Unsupported("it is a module: import it in the cell")
-    if isinstance(value, (*_FUNCTIONS, type)):
+    if isinstance(value, (*_FUNCTIONS, type)) or _is_partial(value):
         what = "a class" if isinstance(value, type) else "a function"
         return Unsupported(f"it is {what}: define it in the cell, or in a file in cfs/src that the cell imports")
     if isinstance(value, io.IOBase):
@@ -49,6 +51,11 @@ def unsupported(value: object) -> Unsupported:
     return Unsupported(f"it is a {_name(type(value))}: {_remedy(value)}, or allow pickles with --allow-pickle")
 
 
+def _is_partial(value: object) -> bool:
+    functools = sys.modules.get("functools")  # no value can be of it otherwise
+    return functools is not None and isinstance(value, functools.partial)
+
+
 def _remedy(value: Any) -> str:
     kind = type(value)
     if hasattr(kind, "_asdict"):
@@ -56,7 +63,7 @@ def _remedy(value: Any) -> str:
     base = next((plain for plain in _PLAIN if isinstance(value, plain)), None)
     if base is not None:
         return f"use {base.__name__}(…) of it"
-    if dataclasses.is_dataclass(kind):
+    if hasattr(kind, "__dataclass_fields__"):
         return "use dataclasses.asdict(…) of it"
     for method in ("to_pandas", "to_dataframe"):
         if hasattr(kind, method):

@@ -22,15 +22,17 @@ Or it says why the value is not there: {"name": …, "problem": …}.
 from __future__ import annotations
 
 import json
-import platform
+import os
 import sys
-from typing import TYPE_CHECKING, Any
 
-from . import content, pictures
+from . import content
 from .problems import Unreadable, shown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import Any
+
+    from .content import Place
 
 ENDINGS = {
     "text": "txt",
@@ -55,11 +57,11 @@ def is_name(name: str) -> bool:
     return name.isidentifier() and len(name.encode()) <= _MAX_NAME
 
 
-def file_of(directory: Path, name: str) -> Path:
+def file_of(directory: Place, name: str) -> str:
     """Return where the record of a value is; raise Unreadable for what cannot be a name."""
     if not is_name(name):
         raise Unreadable(f"{shown(name)} is not the name of a variable")
-    return directory / f"{name}.json"
+    return os.path.join(directory, f"{name}.json")
 
 
 def content_of(name: str, form: str) -> str:
@@ -67,13 +69,13 @@ def content_of(name: str, form: str) -> str:
     return f"{name}.{ENDINGS[form]}"
 
 
-def write(directory: Path, record: dict[str, Any]) -> None:
+def write(directory: Place, record: dict[str, Any]) -> None:
     """Write a record."""
     text = json.dumps(record, indent=1).encode("ascii")
     content.store(file_of(directory, record["name"]), lambda sink: content.put(text, sink))
 
 
-def read(directory: Path, name: str) -> dict[str, Any]:
+def read(directory: Place, name: str) -> dict[str, Any]:
     """Return the record of a value, or `{"name": …, "problem": why it is not there}`; raise Unreadable."""
     text = content.read_small(file_of(directory, name), _MAX_RECORD)
     try:
@@ -112,7 +114,7 @@ def described(value: Any) -> dict[str, Any]:
     """Return what a record says of a value for people."""
     kind = type(value)
     shape: Any = getattr(value, "shape", None)
-    if pictures.is_picture(value):
+    if _is_picture(value):
         shape = [value.height, value.width]
     elif isinstance(value, (str, bytes, bytearray, list, tuple, set, frozenset, dict)):
         shape = [len(value)]
@@ -125,8 +127,16 @@ def described(value: Any) -> dict[str, Any]:
     }
 
 
+def _is_picture(value: object) -> bool:
+    if "PIL.Image" not in sys.modules:
+        return False
+    from . import pictures
+
+    return pictures.is_picture(value)
+
+
 def versions() -> dict[str, str]:
     """Return the versions of what is loaded here and may have made the value."""
     found = {package: getattr(sys.modules.get(package), "__version__", None) for package in _PACKAGES}
     known = {package: version for package, version in found.items() if isinstance(version, str)}
-    return {"python": platform.python_version(), **known}
+    return {"python": sys.version.split()[0], **known}

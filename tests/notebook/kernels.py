@@ -7,45 +7,28 @@ ones are laid over the installed one: each in a directory of its own, which is p
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
 from jupyter_client.manager import start_new_kernel
+
+from tests import overlays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 NEWEST = "the installed one"
 VERSIONS = {"6.31.0": ("ipykernel==6.31.0", "nest-asyncio==1.6.0"), "7.3.0": ("ipykernel==7.3.0",), NEWEST: ()}
 """Which packages are laid over, without what they need: that is installed."""
 WAIT_S = 60
 WIDGET = "application/vnd.jupyter.widget-view+json"
-_OVERLAYS = Path(__file__).parents[2] / "build" / "kernels"
 
 
 def overlay(version: str) -> str:
     """Return the directory to put in front of a kernel's path, made if need be; nothing for the installed one."""
-    if version == NEWEST:
-        return ""
-    directory = _OVERLAYS / f"ipykernel-{version}"
-    with FileLock(_made(directory).with_suffix(".lock")):
-        if not directory.exists():
-            partial = directory.with_name(f"{directory.name}.part")
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
-            command += ["--disable-pip-version-check", "--target", str(partial), *VERSIONS[version]]
-            subprocess.run(command, check=True)
-            partial.rename(directory)
-    return str(directory)
-
-
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    return "" if version == NEWEST else str(overlays.overlay(f"ipykernel-{version}", VERSIONS[version]))
 
 
 @dataclass

@@ -14,10 +14,11 @@ from pollinator_magic.local.operations import (
     members,
     processes,
     snapshots,
+    workflows,
 )
 
 ROUTES = {
     operation.msgtype: operation
-    for module in (members, executors, processes, attributes, logs, files, snapshots, information)
+    for module in (members, executors, processes, workflows, attributes, logs, files, snapshots, information)
     for operation in module.OPERATIONS
 }

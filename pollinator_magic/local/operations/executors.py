@@ -18,7 +18,7 @@ from pollinator_magic.colonies.models import (
     Process,
     format_time,
 )
-from pollinator_magic.local import access, lifecycle
+from pollinator_magic.local import access, lifecycle, records
 from pollinator_magic.local.routing import DONE, Message, OfColony, Operation, Refused
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def add(database: Database, caller: str, message: AddExecutor) -> Executor:
             *(executor.colonyname, executor.executorname),
         )
     executor.state = ExecutorState.PENDING
-    executor.commissiontime = format_time(lifecycle.moment(database.now_ns()))
+    executor.commissiontime = format_time(records.moment(database.now_ns()))
     executor.lastheardfromtime = UNSET_TIME
     executor.location = UNSET
     executor.allocations = Allocations()

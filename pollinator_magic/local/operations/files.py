@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pollinator_magic.colonies.models import File, FileData, Label, format_time
-from pollinator_magic.local import access, lifecycle
+from pollinator_magic.local import access, records
 from pollinator_magic.local.routing import DONE, Message, OfColony, Operation, Refused
 
 if TYPE_CHECKING:
@@ -52,18 +52,19 @@ def add(database: Database, caller: str, message: AddFile) -> File:
         raise Refused(400, "Failed to add file, msg.File is nil")
     access.member_of(database, caller, file.colonyname)
     file.fileid = secrets.token_hex(32)
-    file.added = format_time(lifecycle.moment(database.now_ns()))
+    file.added = format_time(records.moment(database.now_ns()))
     database.run(
         "UPDATE files SET latest = 0 WHERE colonyname = ? AND label = ? AND name = ? AND latest = 1",
         *(file.colonyname, file.label, file.name),
     )
-    cursor = database.run(
-        "INSERT INTO files (fileid, colonyname, label, name, size, checksum, object, latest, document)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 1, x'')",
-        *(file.fileid, file.colonyname, file.label, file.name, file.size, file.checksum, file.ref.s3object.object),
+    used = database.first("SELECT seq FROM sqlite_sequence WHERE name = 'files'")
+    file.sequencenr = used[0] + 1 if used else 1
+    database.run(
+        "INSERT INTO files (sequencenr, fileid, colonyname, label, name, size, checksum, object, latest, document)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+        *(file.sequencenr, file.fileid, file.colonyname, file.label, file.name, file.size, file.checksum),
+        *(file.ref.s3object.object, msgspec.json.encode(file)),
     )
-    file.sequencenr = int(cursor.lastrowid or 0)
-    database.run("UPDATE files SET document = ? WHERE sequencenr = ?", msgspec.json.encode(file), file.sequencenr)
     return file
 
 

@@ -52,6 +52,7 @@ def server_statistics(database: Database, caller: str, _message: Message) -> Sta
 def _count(database: Database, where: str, *colony: str) -> Statistics:
     executors = dict(database.all(f"SELECT state, count(*) FROM executors{where} GROUP BY state", *colony))  # noqa: S608  constants
     processes = dict(database.all(f"SELECT state, count(*) FROM processes{where} GROUP BY state", *colony))  # noqa: S608  constants
+    workflows = dict(database.all(f"SELECT state, count(*) FROM graphs{where} GROUP BY state", *colony))  # noqa: S608  constants
     return Statistics(
         colonies=1 if colony else database.one("SELECT count(*) FROM colonies")[0],
         executors=sum(executors.values()),
@@ -62,6 +63,11 @@ def _count(database: Database, where: str, *colony: str) -> Statistics:
         successfulprocesses=processes.get(ProcessState.SUCCESS, 0),
         failedprocesses=processes.get(ProcessState.FAILED, 0),
         cancelledprocesses=processes.get(ProcessState.CANCELLED, 0),
+        waitingworkflows=workflows.get(ProcessState.WAITING, 0),
+        runningworkflows=workflows.get(ProcessState.RUNNING, 0),
+        successfulworkflows=workflows.get(ProcessState.SUCCESS, 0),
+        failedworkflows=workflows.get(ProcessState.FAILED, 0),
+        cancelledworkflows=workflows.get(ProcessState.CANCELLED, 0),
     )
 
 

@@ -66,6 +66,7 @@ def add(database: Database, caller: str, message: AddLog) -> object:
     if executorid != caller:
         raise Refused(403, "Failed to add log, not allowed to add log, only the assigned Executor may att logs")
     _append(database, number, colony, member.name, message.message)
+    database.logged.add(message.processid)
     return DONE
 
 

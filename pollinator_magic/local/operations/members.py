@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pollinator_magic.colonies.models import Colony, User
-from pollinator_magic.local import access, lifecycle
+from pollinator_magic.local import access, records
 from pollinator_magic.local.routing import DONE, Message, OfColony, Operation, Refused
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def remove_colony(database: Database, caller: str, message: OfColony) -> object:
     name = message.colonyname
     if not database.first("SELECT 1 FROM colonies WHERE name = ?", name):
         raise Refused(400, f"Colony with name <{name}> not found")
-    lifecycle.remove(database, "colonyname = ?", name)
+    records.remove(database, "colonyname = ?", name)
     database.run(
         "DELETE FROM snapshot_files WHERE snapshot IN (SELECT number FROM snapshots WHERE colonyname = ?)", name
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pollinator_magic.colonies.models import FunctionSpec, Process, ProcessState, format_time
-from pollinator_magic.local import access, lifecycle, resources
+from pollinator_magic.local import access, lifecycle, records, resources
 from pollinator_magic.local.operations import executors
 from pollinator_magic.local.routing import DONE, Message, OfColony, Operation, Refused
 
@@ -94,9 +94,14 @@ def submit(database: Database, caller: str, message: Submit) -> Process:
     if spec is None:
         raise Refused(400, "Failed to submit process spec, msg.FunctionSpec is nil")
     initiator = access.member_of(database, caller, spec.conditions.colonyname)
+    require_priority(spec)
+    return lifecycle.submit(database, spec, initiator)
+
+
+def require_priority(spec: FunctionSpec) -> None:
+    """Refuse priorities that are out of range."""
     if spec.priority not in _PRIORITIES:
         raise Refused(400, "Failed to submit function spec, priority outside range [-50000, 50000]")
-    return lifecycle.submit(database, spec, initiator)
 
 
 def process(database: Database, caller: str, message: OneProcess) -> msgspec.Raw:
@@ -160,7 +165,7 @@ def assign(database: Database, caller: str, message: Assign) -> Process | LongPo
         raise Refused(500, "Failed to assign process, executor not found")
     cpu = resources.millicores(message.availablecpu) if message.availablecpu else resources.UNLIMITED
     mem = resources.memory_bytes(message.availablemem) if message.availablemem else resources.UNLIMITED
-    executor.lastheardfromtime = format_time(lifecycle.moment(database.now_ns()))
+    executor.lastheardfromtime = format_time(records.moment(database.now_ns()))
     executors.save(database, executor)
     poll = LongPoll(message.colonyname, caller, executor.executortype, cpu, mem, message.timeout)
     return assign_now(database, poll) or poll
@@ -211,6 +216,10 @@ def set_output(database: Database, caller: str, message: CloseSuccessful) -> obj
 def cancel(database: Database, caller: str, message: OneProcess) -> object:
     """Close a process that has not ended, for any member."""
     process = of_member(database, caller, message.processid, Refused(500, "Failed to cancel process, process is nil"))
+    if process.processgraphid:
+        raise Refused(
+            400, "Failed to cancel, cannot cancel a process part of a workflow, cancel the entire workflow instead"
+        )
     if process.status.closed:
         already = "already " if process.status is ProcessState.CANCELLED else ""
         raise Refused(400, f"Tried to cancel {already}{_word(process)} process")
@@ -221,9 +230,13 @@ def cancel(database: Database, caller: str, message: OneProcess) -> object:
 def remove(database: Database, caller: str, message: OneProcess) -> object:
     """Remove a process that is not running."""
     process = of_member(database, caller, message.processid, Refused(500, "Failed to remove process, process is nil"))
+    if process.processgraphid:
+        raise Refused(
+            400, "Failed to remove, cannot remove a process part of a workflow, delete the entire workflow instead"
+        )
     if process.status is ProcessState.RUNNING:
         raise Refused(400, "Failed to remove process, cannot remove a running process")
-    lifecycle.remove(database, "processid = ?", message.processid)
+    records.remove(database, "processid = ?", message.processid)
     return DONE
 
 
@@ -233,17 +246,17 @@ def remove_all(database: Database, caller: str, message: RemoveAll) -> object:
     if message.state == ProcessState.RUNNING:
         raise Refused(400, "Not possible to remove running processes")
     if message.state == -1:
-        lifecycle.remove(database, "colonyname = ?", message.colonyname)
+        records.remove(database, "colonyname = ? AND graph IS NULL", message.colonyname)
     elif ProcessState(message.state) is ProcessState.UNKNOWN:
         raise Refused(400, "Failed to remove all processes, invalid msg.State")
     else:
-        lifecycle.remove(database, "colonyname = ? AND state = ?", message.colonyname, message.state)
+        records.remove(database, "colonyname = ? AND graph IS NULL AND state = ?", message.colonyname, message.state)
     return DONE
 
 
 def of_member(database: Database, caller: str, processid: str, unknown: Refused) -> Process:
     """Return the process if the caller is a member of its colony; raise `unknown` if there is none."""
-    process = lifecycle.load(database, processid)
+    process = records.load(database, processid)
     if process is None:
         raise unknown
     access.member_of(database, caller, process.spec.conditions.colonyname)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pollinator_magic.colonies.models import Snapshot, format_time
-from pollinator_magic.local import access, lifecycle
+from pollinator_magic.local import access, records
 from pollinator_magic.local.operations.files import below
 from pollinator_magic.local.routing import DONE, OfColony, Operation, Refused
 
@@ -49,7 +49,7 @@ def create(database: Database, caller: str, message: CreateSnapshot) -> Snapshot
         label=label,
         name=message.name,
         fileids=[row[1] for row in rows],
-        added=format_time(lifecycle.moment(database.now_ns())),
+        added=format_time(records.moment(database.now_ns())),
     )
     cursor = database.run(
         "INSERT INTO snapshots (snapshotid, colonyname, name, document) VALUES (?, ?, ?, ?)",
@@ -83,7 +83,7 @@ def remove(database: Database, caller: str, message: OneSnapshot) -> object:
     access.member_of(database, caller, message.colonyname)
     row = _find(database, message)
     if row:
-        _forget(database, row[0])
+        forget(database, row[0])
     return DONE
 
 
@@ -91,7 +91,7 @@ def remove_all(database: Database, caller: str, message: OfColony) -> object:
     """Remove all snapshots of the colony."""
     access.member_of(database, caller, message.colonyname)
     for (number,) in database.all("SELECT number FROM snapshots WHERE colonyname = ?", message.colonyname):
-        _forget(database, number)
+        forget(database, number)
     return DONE
 
 
@@ -103,7 +103,8 @@ def _find(database: Database, message: OneSnapshot) -> Any:
     )
 
 
-def _forget(database: Database, number: int) -> None:
+def forget(database: Database, number: int) -> None:
+    """Remove a snapshot, and the removed files that only it kept."""
     database.run(
         "DELETE FROM files WHERE removed = 1 AND sequencenr IN (SELECT file FROM snapshot_files WHERE snapshot = ?)"
         " AND NOT EXISTS (SELECT 1 FROM snapshot_files WHERE file = sequencenr AND snapshot <> ?)",

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from cleaning import Late, World
 
 from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, open_store
 from pollinator_magic.cfs.state import SyncState
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.errors import NotFound
+from tests.colony_server import running_colony
+from tests.jobs import write
 from tests.place import STORAGES
 from tests.s3_server import RunningS3, running_s3
 
@@ -168,3 +171,38 @@ def new_place(colony, store, tmp_path) -> Iterator[Callable[..., Place]]:
 @pytest.fixture
 def place(new_place) -> Place:
     return new_place()
+
+
+@pytest.fixture
+def late(colony, storage, tmp_path) -> Iterator[Late]:
+    """An executor at which nobody works yet."""
+    executor = Late(colony, storage, tmp_path)
+    yield executor
+    executor.stop()
+
+
+@pytest.fixture
+def world(tmp_path) -> Iterator[World]:
+    with running_colony() as colony:
+        world = World(colony, tmp_path)
+        yield world
+        world.close()
+
+
+@pytest.fixture
+def used(world) -> World:
+    """A project with everything that can be left behind, and something that must stay."""
+    write(world.project.src, {"helper.py": "x = 1", "gone.py": "y = 1"})
+    world.run("first", {"a.txt": "a", "sub/b.txt": "b"}).fetch_results()
+    write(world.project.src, {"gone.py": "y = 2"})
+    write(world.project.data, {"hello.txt": "changed"})
+    world.run("second", {"a.txt": "a2"}).fetch_results()
+    world.session.client.create_snapshot(f"/pollinator/{world.project.name}/src", "by-hand")
+    (world.project.src / "gone.py").unlink()
+    waiting = world.submit("while one waits")  # the deletion is carried out later, or apart
+    waiting_too = world.submit("apart")
+    for job in (waiting, waiting_too):
+        job.cancel()
+    world.run("third", {"a.txt": "a3"})
+    world.run("kept", {"a.txt": "a4"}).fetch_results()
+    return world

@@ -165,7 +165,7 @@ def test_an_unchanged_run_costs_no_hash_no_object_and_neither_file_nor_snapshot(
     assert costs.hashed == []
     assert costs.objects == 0
     assert costs.sent == len(costs.requests)
-    assert len(costs.requests) <= 4 + DATA_DIRECTORIES, costs.names
+    assert len(costs.requests) <= 5 + DATA_DIRECTORIES, costs.names
     assert not {"addfilemsg", "createsnapshotmsg"} & set(costs.names)
     assert costs.depth <= 4, costs.names
 
@@ -177,7 +177,17 @@ def test_another_kernel_with_the_same_cell_costs_no_more_than_an_unchanged_run(c
         submit(later, Project.open(large.root), source=(large.src / "main.py").read_text())
 
         assert (costs.hashed, costs.objects) == ([], 0)
-        assert len(costs.requests) <= 4 + DATA_DIRECTORIES, costs.names
+        assert len(costs.requests) <= 5 + DATA_DIRECTORIES, costs.names
+
+
+def test_a_snapshot_that_somebody_has_removed_is_not_used_again(session, project, tmp_path):
+    first = submit(session, project)
+    first.cancel()
+    session.client.remove_snapshot(first.process.spec.fs.snapshots[0].snapshotid)
+
+    job = submit(session, project)
+
+    assert frozen(session, job, tmp_path / "frozen") == tree(project.src)
 
 
 def test_a_run_after_somebody_elses_change_snapshots_exactly_the_local_tree(

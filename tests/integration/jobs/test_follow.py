@@ -176,6 +176,18 @@ def test_a_failed_job_raises_with_the_executors_words_and_the_tail_of_the_log(se
     assert len(failure.value.log_tail.splitlines()) == 20
 
 
+def test_a_failure_that_was_seen_before_its_reason_says_the_reason(session, executor, submit):
+    job = Job(session, submit())
+    executor.assign(10)
+    executor.close_failed(job.id, ["Exit status 3"])
+    job.refresh().errors = []  # as a real server may say it: it sets the state first
+
+    with pytest.raises(JobFailed, match="Exit status 3") as failure:
+        job.wait(20)
+
+    assert failure.value.errors == ("Exit status 3",)
+
+
 def test_waiting_ends_at_its_timeout_and_the_job_goes_on(session, executor, submit):
     job = Job(session, submit())
 

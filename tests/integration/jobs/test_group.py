@@ -262,7 +262,6 @@ def test_if_not_one_job_could_be_submitted_the_error_is_that_of_a_single_job(ses
 def test_a_submission_of_which_nobody_knows_is_another_job_when_it_is_repeated(session, idle, monkeypatch):
     with monkeypatch.context() as broken:
         refuse_from(session, broken, 1, SubmissionUnclear("It broke."))
-        broken.setattr(session, "recent_processes", lambda *_, **__: [])
         with pytest.raises(GroupIncomplete) as incomplete:
             sweep(session, idle, "x=1:2")
     group = incomplete.value.group

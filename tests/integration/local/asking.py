@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from pollinator_magic.colonies.keys import PrivateKey
 
 _VECTORS = Path(__file__).parents[2] / "vectors" / "rpc"
-_ID = re.compile(r"[0-9a-f]{64}")
 EXECUTOR_TYPE = "vec-exec"
 
 
@@ -56,11 +54,6 @@ def recorded(group: str, case: str) -> dict[str, Any]:
     """Return a recorded exchange: its request, caller, status and reply."""
     cases = json.loads((_VECTORS / f"{group}.json").read_text())["cases"]
     return next(found for found in cases if found["case"] == case)
-
-
-def without_ids(value: Any) -> Any:
-    """Ids are random; everything else in a message must be equal."""
-    return json.loads(_ID.sub("<id>", json.dumps(value)))
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 10) -> Any:

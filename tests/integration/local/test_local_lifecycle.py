@@ -123,6 +123,15 @@ def test_a_refused_close_leaves_the_output_as_it_was(world: World):
     assert world.client("alice").process(process.processid).output == ["partial"]
 
 
+def test_closing_without_output_keeps_what_was_set_before(world: World):
+    process, runner = world.process("running"), world.client("ex1")
+    runner.set_output(process.processid, ["partial"])
+
+    runner.close_successful(process.processid)
+
+    assert world.client("alice").process(process.processid).output == ["partial"]
+
+
 def test_the_reply_of_assign_shows_the_deadline(world: World):
     world.client("alice").submit(world.spec(maxexectime=60))
 

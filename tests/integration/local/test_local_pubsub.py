@@ -11,7 +11,7 @@ import pytest
 import websocket
 from asking import EXECUTOR_TYPE, World, envelope, recorded
 
-from pollinator_magic.colonies.events import ProcessWatch
+from pollinator_magic.colonies.events import Hint, ProcessWatch
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
 
@@ -185,4 +185,27 @@ def test_the_client_of_this_package_is_hinted_at_a_change(world: World):
     with ProcessWatch(world.server, world.user_key, "vec", process.processid) as watch:
         world.client("ex1").assign(-1)
 
-        assert watch.wait(10)
+        assert watch.wait(10) is Hint.STATE
+
+
+def test_who_reads_a_log_is_told_when_there_is_more_of_it(world: World):
+    process, other = world.process("running"), world.process("running", "ex2")
+    with ProcessWatch(world.server, world.user_key, "vec", process.processid, log=True) as watch:
+        assert watch.wait(10) is Hint.STATE  # it listens
+        world.client("ex2").add_log(other.processid, "not of this one\n")
+        world.client("ex1").add_log(process.processid, "line\n")
+
+        assert watch.wait(10) is Hint.LOG
+        assert not watch.wait(0)
+
+
+def test_nobody_is_told_of_a_log_without_having_asked(world: World, listener: Listener):
+    process = world.process("running")
+    listener.subscribe(world.user_key, process.processid, ProcessState.RUNNING)
+    listener.frame()
+    listener.subscribe(world.user_key, process.processid, ProcessState.SUCCESS)
+
+    world.client("ex1").add_log(process.processid, "line\n")
+    world.client("ex1").close_successful(process.processid)
+
+    assert listener.frame()[1]["state"] == ProcessState.SUCCESS

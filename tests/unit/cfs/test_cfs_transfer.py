@@ -44,9 +44,20 @@ def meter():
     return Meter(Direction.DOWN, 1, 1, None)
 
 
-def bring(store, file, promised, expected=None, *, halt=None, beside=None):
+def bring(store, file, promised, expected=None, *, halt=None, beside=""):
     cargo = Cargo(file.name, file, promised, "object", expected)
-    transfer.download(store, cargo, meter(), halt or Halt(), beside=beside)
+    with transfer.opened(file.parent) as root:
+        transfer.download(root, store, cargo, meter(), halt or Halt(), beside=beside)
+
+
+def prepare(root, paths):
+    with transfer.opened(root) as held:
+        transfer.prepare(held, paths)
+
+
+def remove(root, path, expected):
+    with transfer.opened(root) as held:
+        transfer.remove(held, path, expected)
 
 
 def test_a_download_has_the_promised_content(store, root):
@@ -130,7 +141,7 @@ def test_a_replaced_file_can_be_kept_beside(store, root):
     (root / "file").write_text("local")
     looked_at = Signature.of((root / "file").stat())
 
-    bring(store, root / "file", entry(b"remote"), expected=looked_at, beside=root / "file.local-1")
+    bring(store, root / "file", entry(b"remote"), expected=looked_at, beside="file.local-1")
 
     assert (root / "file").read_text() == "remote"
     assert (root / "file.local-1").read_text() == "local"
@@ -202,7 +213,7 @@ def test_an_upload_of_a_file_that_changed_is_refused(store, root):
 
 
 def test_preparing_makes_directories(root):
-    transfer.prepare(root, ["a/b/c", "a/d", "e"])
+    prepare(root, ["a/b/c", "a/d", "e"])
 
     assert (root / "a/b").is_dir()
     assert not (root / "e").exists()
@@ -211,7 +222,7 @@ def test_preparing_makes_directories(root):
 @pytest.mark.parametrize("path", ["../evil", "/evil", "a/../../evil", "C:/evil", "a\\evil", ""])
 def test_preparing_refuses_unsafe_paths_before_it_makes_anything(root, path):
     with pytest.raises(UnsafeName):
-        transfer.prepare(root, ["fine/file", path])
+        prepare(root, ["fine/file", path])
 
     assert list(root.iterdir()) == []
 
@@ -222,7 +233,7 @@ def test_preparing_refuses_links_that_lead_out_before_it_makes_anything(root, tm
     (root / "sub" / "link").symlink_to(tmp_path / "outside")
 
     with pytest.raises(UnsafeName, match="'sub/link'"):
-        transfer.prepare(root, ["fine/file", "sub/link/deep/evil"])
+        prepare(root, ["fine/file", "sub/link/deep/evil"])
 
     assert not (root / "fine").exists()
     assert list((tmp_path / "outside").iterdir()) == []
@@ -232,7 +243,7 @@ def test_preparing_accepts_links_that_stay_inside(root):
     (root / "real").mkdir()
     (root / "link").symlink_to("real")
 
-    transfer.prepare(root, ["link/deep/file"])
+    prepare(root, ["link/deep/file"])
 
     assert (root / "real" / "deep").is_dir()
 
@@ -244,16 +255,16 @@ def test_preparing_names_what_is_a_file_here_and_a_directory_there(root):
 
     for path, named in (("thing/file", "'thing'"), ("folder", "'folder'"), ("nowhere/file", "'nowhere'")):
         with pytest.raises(TransferError, match=named):
-            transfer.prepare(root, [path])
+            prepare(root, [path])
 
 
 def test_names_that_are_one_file_on_this_system_are_refused(root, monkeypatch):
     monkeypatch.setattr(transfer, "_FOLDS_NAMES", True)
 
     with pytest.raises(UnsafeName, match="same file"):
-        transfer.prepare(root, ["Read.me", "sub/x", "README.md", "read.me"])
+        prepare(root, ["Read.me", "sub/x", "README.md", "read.me"])
     with pytest.raises(UnsafeName):
-        transfer.prepare(root, ["\u00e9", "e\u0301"])
+        prepare(root, ["\u00e9", "e\u0301"])
 
 
 def test_removing_takes_empty_directories_along_and_no_others(root):
@@ -261,7 +272,7 @@ def test_removing_takes_empty_directories_along_and_no_others(root):
     (root / "a/b/file").write_text("x")
     (root / "a/other").write_text("x")
 
-    transfer.remove(root, "a/b/file", Signature.of((root / "a/b/file").stat()))
+    remove(root, "a/b/file", Signature.of((root / "a/b/file").stat()))
 
     assert not (root / "a/b").exists()
     assert (root / "a/other").exists()
@@ -273,7 +284,7 @@ def test_a_file_that_changed_is_not_removed(root):
     (root / "file").write_text("another")
 
     with pytest.raises(FileChanged):
-        transfer.remove(root, "file", looked_at)
+        remove(root, "file", looked_at)
 
     assert (root / "file").read_text() == "another"
 

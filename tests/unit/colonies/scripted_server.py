@@ -16,8 +16,16 @@ from pollinator_magic.settings import Server
 
 if TYPE_CHECKING:
     import ssl
+    from email.message import Message
 
 Play = Callable[[BaseHTTPRequestHandler], None]
+
+
+def asked(payload: str) -> dict[str, object]:
+    """Return the message of a request, without what makes it unlike all others."""
+    message = json.loads(base64.b64decode(payload))
+    del message["nonce"], message["issued"]
+    return message
 
 
 def envelope(value: object, *, status: int = 200) -> bytes:
@@ -92,6 +100,8 @@ class ScriptedServer(ThreadingHTTPServer):
         self.script: deque[Play] = deque()
         self.messages: list[dict[str, Any]] = []
         self.callers: list[str] = []
+        self.paths: list[str] = []
+        self.headers: list[Message] = []
         self.connections = 0
         self.hang_up = False
         self.over = threading.Event()
@@ -112,7 +122,7 @@ class ScriptedServer(ThreadingHTTPServer):
     def next_play(self, request: dict[str, Any]) -> Play:
         with self._playing:
             payload = request["payload"]
-            self.messages.append(json.loads(base64.b64decode(payload)))
+            self.messages.append(asked(payload))
             self.callers.append(recover_identity(payload, request["signature"]))
             return self.script.popleft() if len(self.script) > 1 else self.script[0]
 
@@ -143,6 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
+        self.server.paths.append(self.path)
+        self.server.headers.append(self.headers)
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.next_play(request)(self)
 

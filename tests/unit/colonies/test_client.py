@@ -22,8 +22,10 @@ from pollinator_magic.colonies.models import (
     File,
     Function,
     FunctionSpec,
+    Hardware,
     ProcessState,
     User,
+    WorkflowSpec,
 )
 from pollinator_magic.errors import (
     AccessDenied,
@@ -83,6 +85,13 @@ EXCHANGES = {
     "process_cancel/running_by_user": lambda c, m: c.cancel(m["processid"]),
     "process_remove/closed": lambda c, m: c.remove_process(m["processid"]),
     "process_remove_all/waiting": lambda c, m: c.remove_all_processes(ProcessState.WAITING),
+    "workflow/get_waiting": lambda c, m: c.process_graph(m["processgraphid"]),
+    "workflow/list_failed": lambda c, m: c.process_graphs(ProcessState.FAILED, count=1),
+    "workflow/list_running_null": lambda c, m: c.process_graphs(ProcessState.RUNNING, count=1),
+    "workflow/cancel_graph": lambda c, m: c.cancel_graph(m["processgraphid"]),
+    "workflow/remove": lambda c, m: c.remove_graph(m["processgraphid"]),
+    "cron/list": lambda c, m: c.crons(count=10),
+    "cron/list_empty_is_list": lambda c, m: c.crons(count=10),
     "attribute/add_out_type_1": lambda c, m: c.add_attribute(PROCESS, "result", "42"),
     "attribute/add_env_type_3": lambda c, m: c.add_attribute(PROCESS, "NODES", "n1,n2", AttributeType.ENV),
     "attribute/get": lambda c, m: c.attribute(m["attributeid"]),
@@ -160,6 +169,18 @@ def test_the_minimal_specification_is_sent_with_its_defaults(vec, server):
     assert "channels" not in spec
 
 
+def test_a_workflow_is_sent_with_all_that_was_recorded(vec, server):
+    recorded = ALL["workflow/submit"]
+    server.plays(says(recorded.body))
+    workflow = READ(recorded.message["spec"], WorkflowSpec)
+
+    graph = vec.submit_workflow(WorkflowSpec(functionspecs=workflow.functionspecs))
+
+    assert server.messages[0]["msgtype"] == recorded.message["msgtype"]
+    assert READ(server.messages[0]["spec"], WorkflowSpec) == workflow
+    assert len(graph.processids) == len(workflow.functionspecs)
+
+
 def test_me_is_the_user_with_this_keys_identity(vec, server, key):
     server.plays(replies({"name": "alice", "userid": key.identity}))
 
@@ -169,7 +190,16 @@ def test_me_is_the_user_with_this_keys_identity(vec, server, key):
 
 def test_every_public_operation_is_compared_with_a_recording():
     compared = " ".join(inspect.getsource(call) for call in EXCHANGES.values())
-    apart = {"add_executor", "me", "labels_below", "executor_logs", "healthy", "close"}
+    apart = {
+        "add_executor",
+        "me",
+        "labels_below",
+        "executor_logs",
+        "submit_workflow",
+        "remove_all_graphs",
+        "healthy",
+        "close",
+    }
 
     operations = {name for name, value in vars(Colonies).items() if inspect.isfunction(value) and name[0] != "_"}
 
@@ -319,6 +349,51 @@ def test_cancelling_on_an_old_server_is_unsupported(client, server):
 
     with pytest.raises(Unsupported):
         client.cancel(PROCESS)
+
+
+def test_an_old_server_has_no_cancelled_processes(client, server):
+    server.plays(refuses(400, "Failed to get processes, invalid msg.State"))
+
+    assert client.processes(ProcessState.CANCELLED) == []
+    with pytest.raises(ServerError, match=r"invalid msg\.State"):
+        client.processes(ProcessState.FAILED)
+
+
+def test_an_old_server_without_crons_has_none(client, server):
+    server.plays(refuses(500, "Failed to get crons, crons is nil"))
+
+    assert client.crons() == []
+
+
+def test_on_an_old_server_me_is_found_among_the_users(client, server, key):
+    me, other = {"userid": key.identity, "name": "alice"}, {"userid": "0" * 64, "name": "bob"}
+    unknown = refuses(403, "invalid rpcMsg.PayloadType: getuserbyidmsg")
+    server.plays(unknown, replies([other, me]), unknown, replies([other]))
+
+    assert client.me().name == "alice"
+    with pytest.raises(NotFound, match="no user with this key"):
+        client.me()
+
+
+def test_an_old_server_is_told_one_hardware_and_one_software(client, server):
+    machine = Capabilities(hardware=[Hardware(model="first"), Hardware(model="second")])
+    executor = Executor(executorid="0" * 64, executorname="e", capabilities=machine)
+    server.plays(refuses(400, "Failed to add executor, invalid JSON"), replies({"executorname": "e"}))
+
+    assert client.add_executor(executor).executorname == "e"
+
+    lists, objects = (message["executor"]["capabilities"] for message in server.messages)
+    assert [entry["model"] for entry in lists["hardware"]] == ["first", "second"]
+    assert (objects["hardware"]["model"], objects["software"]) == ("first", {})
+
+
+def test_another_refusal_of_a_registration_is_not_repeated(client, server):
+    server.plays(refuses(400, "Executor with name <e> in Colony <hpc> already exists"))
+
+    with pytest.raises(ServerError, match="already exists"):
+        client.add_executor(Executor(executorid="0" * 64, executorname="e"))
+
+    assert len(server.messages) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 
 import msgspec
 import pytest
@@ -143,8 +144,22 @@ def test_an_envelope_repeats_the_msgtype_and_is_signed_as_the_server_checks_it()
 
     assert set(envelope) == {"payloadtype", "payload", "signature"}
     assert envelope["payloadtype"] == "getprocessmsg"
-    assert json.loads(base64.b64decode(envelope["payload"])) == {"msgtype": "getprocessmsg", "processid": "p1"}
+    message = json.loads(base64.b64decode(envelope["payload"]))
+    assert {**message, "nonce": "", "issued": 0} == {
+        "msgtype": "getprocessmsg",
+        "processid": "p1",
+        "nonce": "",
+        "issued": 0,
+    }
+    assert len(message["nonce"]) == 32
+    assert abs(message["issued"] / 1e9 - time.time()) < 60
     assert recover_identity(envelope["payload"], envelope["signature"]) == key.identity
+
+
+def test_no_two_envelopes_are_the_same():
+    key = PrivateKey.generate()
+
+    assert len({seal(key, "getprocessmsg", {"processid": "p1"}) for _ in range(100)}) == 100
 
 
 def test_a_key_that_the_colony_does_not_know_is_told_what_to_do():
@@ -298,7 +313,7 @@ def test_a_reply_of_another_type_is_explained_with_its_place():
     ("body", "status", "kind", "words"),
     [
         (b"", 200, InvalidReply, "nothing"),
-        (b"", 500, ServerError, "without saying why"),
+        (b"", 500, InvalidReply, "without saying why"),
         (b"", 503, ServerUnreachable, "gateway"),
         (b"<html>Bad gateway</html>", 502, ServerUnreachable, "gateway"),
         (b"<html>Welcome to nginx</html>", 200, InvalidReply, "COLONIES_SERVER_HOST"),

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from recordings import frames
+from scripted_server import asked
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
 from pollinator_magic.colonies import events as events_module
-from pollinator_magic.colonies.events import ProcessWatch
+from pollinator_magic.colonies.events import Hint, ProcessWatch
 from pollinator_magic.colonies.keys import recover_identity
 from pollinator_magic.settings import Server
 
@@ -27,9 +28,27 @@ if TYPE_CHECKING:
 
 PROCESS = "25979ba16eb258041b88dee7eb21599be329f93af68c4f0706a699d1b65aa17c"
 CANCELLED = frames("process_cancelled")[0]
-RUNNING = frames("process_running_on_assign")[0]
+OTHER = frames("process_running_on_assign")[0]
+OF_ANOTHER_COLONY = frames("processes_sees_other_colony")[0]
 UNKNOWN = frames("process_unknown")[0]
 PATIENCE_S = 10.0
+
+
+def about(process_id: str, frame: str) -> str:
+    """Return a recorded frame as if it were about this process."""
+    envelope = json.loads(frame)
+    process = json.loads(base64.b64decode(envelope["payload"]))
+    envelope["payload"] = base64.b64encode(json.dumps({**process, "processid": process_id}).encode()).decode()
+    return json.dumps(envelope)
+
+
+RUNNING = about(PROCESS, OTHER)
+LOGGED = json.dumps(
+    {
+        "payloadtype": "subscribeprocessmsg",
+        "payload": base64.b64encode(json.dumps({"processid": PROCESS, "log": True}).encode()).decode(),
+    }
+)
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -98,7 +117,7 @@ class WebsocketServer:
                 outer.text_only &= isinstance(message, str)
                 envelope = json.loads(message)
                 outer.callers.append(recover_identity(envelope["payload"], envelope["signature"]))
-                self.heard.append(json.loads(base64.b64decode(envelope["payload"])))
+                self.heard.append(asked(envelope["payload"]))
                 if len(self.heard) == 1:
                     for text in outer.greeting:
                         self.write_message(text)
@@ -179,14 +198,35 @@ def test_a_hint_that_comes_just_as_the_waiting_ends_is_not_lost(nobody, key):
     class EndsTooSoon(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             super().wait(timeout)
-            self.set()
+            watch._hint(RUNNING)
             return False
 
     watch = ProcessWatch(nobody, key, "vec", PROCESS)
     watch._arrived = EndsTooSoon()
 
-    assert not watch.wait(0)
-    assert watch._arrived.is_set()
+    assert watch.wait(0) is Hint.STATE
+
+
+def test_a_hint_says_whether_it_is_about_the_state_or_the_log(websocket_server, watch):
+    eventually(subscribed(websocket_server))
+    websocket_server.say(LOGGED)
+    assert watch.wait(PATIENCE_S) is Hint.LOG
+
+    websocket_server.say(LOGGED, RUNNING)
+    seen = Hint.NOTHING
+    while seen != Hint.STATE | Hint.LOG:
+        hint = watch.wait(PATIENCE_S)
+        assert hint
+        seen |= hint
+
+
+def test_hints_about_the_log_are_asked_for_only_where_they_are_wanted(websocket_server, key):
+    for times, log in enumerate((False, True), 1):
+        with ProcessWatch(websocket_server.address, key, "vec", PROCESS, log=log):
+            eventually(subscribed(websocket_server, times=times))
+
+    asked = [[message.get("log") for message in heard] for heard in websocket_server.connections]
+    assert asked == [[None] * 4, [True] * 4]
 
 
 def test_a_dropped_connection_is_made_again(websocket_server, watch):
@@ -212,6 +252,18 @@ def test_a_final_state_is_the_last_hint(websocket_server, watch):
 
     assert watch.wait(PATIENCE_S)
     eventually(lambda: not watch._thread.is_alive())
+
+
+@pytest.mark.parametrize("frame", [OTHER, OF_ANOTHER_COLONY, about("f" * 64, CANCELLED)])
+def test_what_happens_to_another_process_is_no_hint_and_no_end(websocket_server, watch, frame):
+    eventually(subscribed(websocket_server))
+    websocket_server.say(frame)
+    assert not watch.wait(0.05)
+
+    websocket_server.say(RUNNING)
+
+    assert watch.wait(PATIENCE_S)
+    assert len(websocket_server.connections) == 1
 
 
 def test_an_error_frame_is_no_hint(websocket_server, key):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import socket
 import sys
 import threading
@@ -12,9 +14,10 @@ import pytest
 from scripted_server import ScriptedServer, cuts, envelope, refuses, replies, says, sleeps, truncates
 
 from pollinator_magic.colonies import rpc as rpc_module
+from pollinator_magic.colonies.connections import is_loopback
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Process, User
-from pollinator_magic.colonies.rpc import Rpc, is_loopback
+from pollinator_magic.colonies.rpc import Rpc
 from pollinator_magic.errors import AccessDenied, InvalidReply, ServerError, ServerUnreachable
 from pollinator_magic.settings import Server
 
@@ -258,9 +261,42 @@ def test_a_redirect_to_https_says_which_variable_to_set(rpc, server):
 def test_cookies_are_not_kept(rpc, server):
     server.plays(says(envelope(ALICE), 200, Set_Cookie="track=1"))
 
-    rpc.call("getusermsg", {}, User)
+    for _ in range(2):
+        rpc.call("getusermsg", {}, User)
 
-    assert len(rpc._session.cookies) == 0
+    assert [headers["Cookie"] for headers in server.headers] == [None, None]
+
+
+def test_a_compressed_reply_is_read(rpc, server):
+    server.plays(says(gzip.compress(envelope(ALICE)), 200, Content_Encoding="gzip"))
+
+    assert rpc.call("getusermsg", {}, User).name == "alice"
+
+
+def test_a_reply_that_is_not_compressed_as_it_says_is_an_accident(rpc, server):
+    server.plays(says(envelope(ALICE), 200, Content_Encoding="gzip"), replies(ALICE))
+
+    assert rpc.call("getusermsg", {}, User).name == "alice"
+
+
+def test_a_plain_request_through_a_proxy_names_the_server(server, key, monkeypatch):
+    for name in PROXIES:
+        monkeypatch.setenv(name, f"http://me:secret@{server.address.host}:{server.address.port}")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8")
+    server.plays(replies(ALICE))
+
+    assert Rpc(Server("colonies.example.org", 80, tls=False), key).call("getusermsg", {}, User).name == "alice"
+    assert server.paths == ["http://colonies.example.org:80/api"]
+    assert server.headers[0]["Proxy-Authorization"] == f"Basic {base64.b64encode(b'me:secret').decode()}"
+
+
+def test_what_no_proxy_shall_see_goes_directly(key, nobody, monkeypatch):
+    for name in PROXIES:
+        monkeypatch.setenv(name, nobody.url)
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,.invalid")
+
+    with pytest.raises(ServerUnreachable, match="There is no host named"):
+        Rpc(Server("nowhere.invalid", 443), key).call("getusermsg", {}, User)
 
 
 def test_a_proxy_does_not_catch_what_is_for_this_machine(rpc, server, nobody, monkeypatch):
@@ -412,3 +448,17 @@ def test_a_host_that_does_not_pick_up_is_given_up_after_the_connect_timeout(key)
 
     assert not caught.value.sent
     assert rpc.requests == 4
+
+
+def test_a_request_that_came_too_late_is_signed_anew_and_sent_again(server, rpc):
+    server.plays(refuses(403, "Access denied, stale request"), replies({"name": "alice"}))
+
+    assert rpc.call("submitfuncspecmsg", {}, User, repeatable=False).name == "alice"
+    assert rpc.requests == 2
+
+
+def test_a_server_that_takes_every_request_for_an_old_one_is_named(server, rpc):
+    server.plays(*[refuses(403, "Access denied, repeated request")] * 4)
+
+    with pytest.raises(ServerUnreachable, match="old or repeated request"):
+        rpc.call("getusermsg", {}, User)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollinator_magic.executors.logbatch import LineAssembler, Outbox
+from pollinator_magic.executors.logbatch import SETTLING_S, LineAssembler, Outbox
 
 
 def test_a_line_is_not_torn_while_it_may_still_be_finished():
@@ -54,9 +54,18 @@ def test_however_output_is_cut_the_text_arrives_unchanged(text, cuts):
     assert taken + lines.finish() == text
 
 
-def test_text_waits_a_moment_for_more_and_then_goes_as_one_message():
+def test_after_a_silence_text_is_sent_nearly_at_once():
     outbox = Outbox(delay_s=0.05)
     outbox.put("a\n", 1.0)
+    assert outbox.due_at() == 1.0 + SETTLING_S
+
+
+def test_soon_after_a_message_text_waits_a_moment_for_more_and_then_goes_as_one():
+    outbox = Outbox(delay_s=0.05)
+    outbox.put("first\n", 0.99)
+    outbox.message()
+    outbox.sent(1.0)
+    outbox.put("a\n", 1.01)
     outbox.put("b\n", 1.04)
     assert outbox.due_at() == 1.05
     assert outbox.due_at(urgent=True) == 0.0

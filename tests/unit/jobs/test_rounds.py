@@ -27,6 +27,8 @@ class Colony:
     now: float = 0.0
     changes: list[tuple[float, int, ProcessState]] = field(default_factory=list)
     talks: dict[int, list[float]] = field(default_factory=dict)
+    endless: set[int] = field(default_factory=set)
+    """Jobs in whose log there is always more."""
     asked: list[tuple[float, object]] = field(default_factory=list)
     noticed: dict[int, float] = field(default_factory=dict)
     heard: list[tuple[float, int, float]] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Colony:
                 self.rounds.changed()
             else:
                 self.rounds.unchanged(ask, self.now)
+        elif isinstance(ask, AskLog) and ask.key in self.endless:
+            self.rounds.read(ask, self.now, news=True, more=True)
         elif isinstance(ask, AskLog):
             fresh = [at for at in self.talks.get(ask.key, []) if at <= self.now]
             self.heard += [(at, ask.key, self.now) for at in fresh]
@@ -203,3 +207,19 @@ def test_only_lists_that_are_needed_are_asked_for():
 
 def test_without_jobs_there_is_nothing_to_ask():
     assert Rounds(0).next(5) == math.inf
+
+
+def test_the_log_of_a_closed_job_that_has_no_end_does_not_keep_the_others_from_being_noticed_and_heard():
+    colony = Colony(
+        {0: RUNNING, 1: RUNNING, 2: WAITING, 3: RUNNING},
+        changes=[(5, 0, SUCCESS), (6, 3, SUCCESS), (10, 1, SUCCESS), (20, 2, RUNNING), (30, 2, SUCCESS)],
+        talks={1: [9.0], 2: [25.0]},
+        endless={0, 3},
+    )
+
+    colony.run(60)
+
+    assert max(colony.noticed[1] - 10, colony.noticed[2] - 30) < 5
+    assert [key for _, key, _ in colony.heard] == [1, 2]
+    pages = [ask.key for _, ask in colony.asked if isinstance(ask, AskLog) and ask.key in colony.endless]
+    assert min(pages.count(0), pages.count(3)) > 100, "both are read"

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pollinator_magic.errors import LocalColonyError, UsageError
+from pollinator_magic.executors.sessions import birth
 from pollinator_magic.local.colony import LocalColony, _environment
 from pollinator_magic.local.database import Database, Facts
 from pollinator_magic.local.home import DaemonRecord, Home
@@ -64,10 +64,9 @@ def test_a_home_that_cannot_be_made_is_an_error_that_names_the_remedy(tmp_path: 
 def test_a_record_is_alive_only_as_long_as_that_very_process():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        started = psutil.Process(process.pid).create_time()
-        record = DaemonRecord(pid=process.pid, port=1, started=started, version="1")
+        record = DaemonRecord(pid=process.pid, port=1, started=0, version="1", birth=birth(process.pid))
         assert record.alive
-        assert not DaemonRecord(pid=process.pid, port=1, started=started - 60, version="1").alive
+        assert not DaemonRecord(pid=process.pid, port=1, started=0, version="1", birth=birth(os.getpid())).alive
     finally:
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now

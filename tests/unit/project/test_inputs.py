@@ -30,9 +30,9 @@ class Writes:
         self._store = content.store
         monkeypatch.setattr(content, "store", self._counting)
 
-    def _counting(self, path: Path, *args: object) -> content.Sink:
+    def _counting(self, path: content.Place, *args: object) -> content.Sink:
         sink = self._store(path, *args)
-        self.files.append(path.name)
+        self.files.append(Path(path).name)
         self.size += sink.size
         return sink
 

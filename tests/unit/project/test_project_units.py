@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollinator_magic.project.units import Malformed, parse_count, parse_cpu, parse_gpu, parse_mem, parse_walltime
+from pollinator_magic.project.units import (
+    Malformed,
+    parse_age,
+    parse_count,
+    parse_cpu,
+    parse_gpu,
+    parse_mem,
+    parse_walltime,
+)
 from pollinator_magic.project.values import GpuRequest
 
 
@@ -32,6 +40,19 @@ def test_walltimes_are_read(text, seconds):
 def test_other_walltimes_are_refused(text):
     with pytest.raises(Malformed):
         parse_walltime(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0s", 0), ("90s", 90), ("5m", 300), ("12h", 43_200), ("30d", 2_592_000), (" 8w ", 4_838_400)]
+)
+def test_ages_are_read(text, seconds):
+    assert parse_age(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "1.5d", "-1d", "1d12h", "30 d", "30D", "1y", "1" * 10 + "d", "٣d"])
+def test_other_ages_are_refused(text):
+    with pytest.raises(Malformed, match="is not an age"):
+        parse_age(text)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,20 @@ def test_a_plain_cell_imports_next_to_nothing(version, cell_job):
     assert set(outcome.stdout.split()) - set(known) <= {"os", "os.path", "stat", "posixpath", "genericpath"}
 
 
+@pytest.mark.parametrize("value", ["12", "'text'", "{'a': [1.5, None], 'b': (1, True)}"])
+def test_keeping_a_plain_value_imports_only_what_json_and_a_checksum_need(cell_job, value):
+    heavy = {"zipfile", "pickle", "decimal", "uuid", "platform", "pathlib", "inspect", "importlib.util"}
+    cell = f"import atexit, sys\natexit.register(lambda: print('names', *sys.modules))\n{value}\n"
+    job = cell_job(cell)
+
+    outcome = job.run(flags=["-S", "-E"])
+
+    loaded = set(outcome.stdout.partition("names ")[2].split())
+    assert (job.results / ".pollinator" / "value.json").exists()
+    assert not loaded & heavy
+    assert not loaded & {f"_pollinator_runner.{name}" for name in ("arrays", "columns", "tables", "trees", "reading")}
+
+
 @pytest.mark.parametrize("flags", [["-I"], ["-O"], ["-u"], ["-B"], ["-X", "dev"], ["-W", "error"]])
 def test_options_of_the_interpreter_mean_what_they_mean(flags, cell_job):
     cell = "import sys\nprint(sys.flags, sys.path, sys.warnoptions, __debug__)\nassert 0\n"

@@ -160,7 +160,7 @@ def test_a_frame_of_a_notebook_without_pyarrow_can_be_read_by_one_that_has_it(tm
 
 
 def test_a_large_frame_names_what_a_job_without_pyarrow_must_install(tmp_path, monkeypatch):
-    monkeypatch.setattr("pollinator_magic.runner.forms.ALTERNATIVE", 100)
+    monkeypatch.setattr("pollinator_magic.runner.rich.ALTERNATIVE", 100)
     save(pd.DataFrame({"n": np.arange(100)}), tmp_path / "in", "frame")
 
     said = echo(tmp_path / "in", tmp_path, hidden="pyarrow")

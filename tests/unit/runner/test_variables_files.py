@@ -142,7 +142,7 @@ def test_a_content_is_never_left_with_the_record_of_another_one(tmp_path, monkey
 
 
 def test_what_cannot_be_written_leaves_no_part_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
 
     with pytest.raises(OSError, match="full"):
         save(np.zeros(3), tmp_path, "x")

@@ -196,7 +196,7 @@ def test_a_small_frame_for_an_unknown_reader_is_there_in_both_forms_and_a_large_
     frame = pd.DataFrame({"x": np.arange(1000)})
 
     small = save(frame, tmp_path, "x")
-    monkeypatch.setattr("pollinator_magic.runner.forms.ALTERNATIVE", 1000)
+    monkeypatch.setattr("pollinator_magic.runner.rich.ALTERNATIVE", 1000)
     large = save(frame, tmp_path, "y")
 
     assert small["format"] == "parquet"

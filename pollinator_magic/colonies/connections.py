@@ -1,0 +1,144 @@
+"""Connections to one server: opened by the rules of `requests`, used through urllib3 alone.
+
+A request through a `requests.Session` costs twice the processor time of the same request through urllib3, and a push of
+a thousand files makes a thousand of them. What `requests` is good at needs to be done once: which proxy to go through,
+which authorities to trust, and what the address looks like then. Cookies, redirects and passwords from files, which a
+session would add, are nothing that a Colonies server is meant to use.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from requests.adapters import HTTPAdapter
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+
+    from pollinator_magic.colonies.address import Server
+
+_KEPT_OPEN = 32  # more than the threads of a transfer
+_CHUNK = 256 * 1024
+_SLOWEST = 4096  # bytes a second; a timeout begins anew with every byte, so that it alone does not end a trickle
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+
+
+class TooLarge(Exception):
+    """An answer went beyond what may be read of it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    location: str
+    """Where a redirect, which is not followed, points to."""
+    body: bytes
+
+
+class Connections:
+    """Connections that are opened when needed and kept. May be used by many threads at once."""
+
+    def __init__(self, server: Server, *, connect_timeout_s: float, verify: bool) -> None:
+        self._server = server
+        self._connect_timeout_s = connect_timeout_s
+        self._verify: bool | str = (certificate_authorities() or True) if verify else False
+        self._opening = threading.Lock()
+        self._adapter: HTTPAdapter | None = None
+        self._opened: tuple[HTTPConnectionPool, str] | None = None
+
+    def exchange(self, method: str, path: str, body: bytes | None, *, read_timeout_s: float, most: int) -> Answer:
+        """Send a request, once, and return the answer; raise TooLarge beyond `most` bytes, or one of `failures()`."""
+        from urllib3 import Timeout  # here and below, because it costs a notebook's start 40 ms or more
+        from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+        pool, prefix = self._opened or self._open()
+        response = pool.urlopen(
+            method,
+            prefix + path,
+            body=body,
+            headers=_HEADERS,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,  # it is a proxy's host, if there is one
+            timeout=Timeout(connect=self._connect_timeout_s, read=read_timeout_s),
+            preload_content=False,
+        )
+        try:
+            chunks, size, began = [], 0, time.monotonic()
+            while chunk := _receive(response):
+                size += len(chunk)
+                if size > most:
+                    raise TooLarge
+                if time.monotonic() - began > read_timeout_s + size / _SLOWEST:
+                    raise ReadTimeoutError(pool, path, "the answer only trickles")
+                chunks.append(chunk)
+            if not chunks and method == "POST" and _is_cut(response.headers):
+                raise ProtocolError("the answer ended within its head")
+            return Answer(response.status, response.headers.get("Location", ""), b"".join(chunks))
+        finally:
+            response.close()  # what was read to its end has given its connection back already
+
+    def close_idle(self) -> None:
+        """Close what is open and not in use; the next request opens a new connection."""
+        with self._opening:
+            adapter, self._adapter, self._opened = self._adapter, None, None
+        if adapter is not None:
+            adapter.close()
+
+    def _open(self) -> tuple[HTTPConnectionPool, str]:
+        """Return the connections, and what precedes a path: the server's address if a proxy has to be told it."""
+        from requests import Request
+        from requests.adapters import HTTPAdapter
+        from requests.utils import get_environ_proxies
+
+        with self._opening:
+            if self._opened is None:
+                url = self._server.url + "/"
+                # a proxy cannot reach our loopback
+                proxies = {} if is_loopback(self._server.host) else get_environ_proxies(url)
+                request = Request("POST", url).prepare()
+                self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_KEPT_OPEN)
+                pool: Any = self._adapter.get_connection_with_tls_context(request, self._verify, proxies=proxies)
+                self._opened = pool, self._adapter.request_url(request, proxies).rstrip("/")
+            return self._opened
+
+
+def _receive(response: BaseHTTPResponse) -> bytes:
+    """Return what has arrived, a chunk at most; nothing at the end."""
+    read: Any = getattr(response, "read1", response.read)  # urllib3 before 2.1 can only wait for the whole chunk
+    received: bytes = read(_CHUNK, decode_content=True)
+    return received
+
+
+def _is_cut(headers: Mapping[str, str]) -> bool:
+    """Whether a head without a body was cut off, which http.client takes for a whole one: nothing says what follows."""
+    return not {"Content-Length", "Transfer-Encoding", "Location"} & {name.title() for name in headers}
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what `Connections.exchange` raises when the network, or the way to it, fails."""
+    from requests import RequestException
+    from urllib3.exceptions import HTTPError
+
+    return HTTPError, RequestException
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by name or number."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def certificate_authorities() -> str:
+    """Return the file or directory of the authorities that the user names; "" for those that come with `requests`."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""

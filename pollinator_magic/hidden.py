@@ -1,0 +1,40 @@
+"""Secrets that are in use and not in sight.
+
+Tracebacks of IPython (`%xmode Verbose`), debuggers and test runners show the values of variables by their reprs, also
+those in the frames of libraries. So what is secret is, from where it is read, a text that shows another.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Never, Self
+
+_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD", re.IGNORECASE)
+
+
+class Hidden(str):
+    """A text that is itself for whoever uses it; its repr is not, and it is not pickled."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("A secret is not pickled.")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
+def hide_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables of which those that are secret by their names show no values."""
+    return {name: Hidden(value) if _SECRET.search(name) else value for name, value in variables.items()}
