@@ -21,7 +21,7 @@ _BESIDE = _HERE / "side-by-side.md"
 
 _WIDTH, _ROW, _LABELS, _TOP = 720, 26, 300, 34
 _COLOURS = ("#8a94a6", "#2f6fb7")
-"""Of what is beside, and of what is ours: the last bar."""
+"""Of what is beside, and of what is ours."""
 
 
 def write() -> list[Path]:
@@ -80,17 +80,20 @@ def _section(name: str, kept: dict[str, Any], report: Report, pictures: list[str
 def svg(bars: Bars) -> str:
     """Return horizontal bars with their numbers, readable on light and dark pages."""
     most = max(bars.values.values(), default=0) or 1
+    compared = any(label.startswith("pollinator") for label in bars.values)
     height = _TOP + _ROW * len(bars.values) + 8
+    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
+    title = f"{escape(bars.title)} ({escape(bars.unit)})"
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(bars.title)}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="sans-serif" font-size="13">',
+        f"<title>{title}</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="8" y="20" font-weight="bold" fill="#1c2430">{escape(bars.title)} ({escape(bars.unit)})</text>',
+        f'<text x="8" y="20" font-weight="bold" fill="#1c2430">{title}</text>',
     ]
     for number, (label, value) in enumerate(bars.values.items()):
         y = _TOP + _ROW * number
         width = max(1.0, value / most * (_WIDTH - _LABELS - 90))
-        colour = _COLOURS[number == len(bars.values) - 1 or label.startswith("pollinator")]
+        colour = _COLOURS[label.startswith("pollinator") or not compared]
         lines += [
             f'<text x="{_LABELS - 8}" y="{y + 16}" text-anchor="end" fill="#1c2430">{escape(label)}</text>',
             f'<rect x="{_LABELS}" y="{y + 3}" width="{width:.1f}" height="{_ROW - 8}" fill="{colour}"/>',

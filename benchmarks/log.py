@@ -32,6 +32,12 @@ def run(_options: Options) -> Report:
         f"{_LINES / seconds:,.0f}",
         f"{peak_mib:.0f} MiB",
     )
+    report.target("following a job into the log file", _LINES / seconds, 20_000, "lines/s", at_least=True)
+    report.bars(
+        "100,000 lines",
+        "lines a second",
+        {"a pipe": _LINES / bare, "pollinator_magic: a followed job": _LINES / seconds},
+    )
     report.target("memory of the follower, above import", peak_mib, 150, "MiB")
     return report
 
@@ -59,6 +65,7 @@ def follow(home: str, directory: str) -> tuple[float, float]:
     seconds = time.perf_counter() - begin
     assert (expected, rest) == (_LINES, ""), (expected, rest)
     assert job.succeeded
+    assert (project.log / f"{job.id}.log").read_text().endswith(f"line {_LINES - 1} of the log\n")
     session.close()
     return seconds, memory.peak_above_mib
 

@@ -1,4 +1,7 @@
-"""The first push of 1,000 small files, beside a bare loop that sends the same objects and the same metadata."""
+"""The first push of 1,000 small files, beside a bare loop of `requests` and boto3 that sends the same.
+
+The loop does nothing else, and is as fast as the Go tools were where both could be measured (see docs/figures.md).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from benchmarks.report import Options, Report, median
 from benchmarks.surroundings import running_colony, scratch
 from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, new_object_name, open_store
 from pollinator_magic.cfs.state import SyncState
 from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.colonies.envelope import seal
 from pollinator_magic.colonies.models import File
 from pollinator_magic.settings import S3Settings
 from tests.s3_server import running_s3
@@ -31,7 +37,7 @@ _WAYS = {"S3": ("bare", "push"), "directory": ("bare", "push", "sync")}  # sync 
 _ROUNDS = {"S3": 6, "directory": 9}  # multiples of the ways, so that each is in each place of the order equally often
 THREADS = 16
 _DIRECTORIES, _FILES_EACH, _SIZE = 10, 100, 4096
-_LIMIT = 1.3
+_LIMIT = 1.0
 
 
 def run(_options: Options) -> Report:
@@ -52,6 +58,9 @@ def run(_options: Options) -> Report:
                 seconds = (f"{median(times[kind]):.2f} s" for kind in ("bare", way))
                 report.row(f"{way} to the {name} store", f"{_ROUNDS[name]}", *seconds, f"{ratio:.2f} x")
                 report.target(f"{way} to the {name} store", ratio, _LIMIT, "times the bare loop")
+            rates = {kind: count / median(times[kind]) for kind in _WAYS[name]}
+            own = {f"pollinator_magic: {way}": rates[way] for way in _WAYS[name][1:]}
+            report.bars(f"First push to the {name} store", "files a second", {"bare loop": rates["bare"], **own})
     return report
 
 
@@ -92,25 +101,32 @@ def _ratio(times: dict[str, list[float]], kind: str) -> float:
 
 def _bare(connection: Connection, root: Path, _: Path) -> float:
     """Send objects and metadata, and nothing else: names and checksums are known, nothing is compared or kept."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
     label = _new_label()
     files = [file for file in root.rglob("*") if file.is_file()]
     checksums = {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    with _client(connection) as client:
-        store = _warm_store(connection, root)
-        put = _bare_put(store)
+    store = _warm_store(connection, root)
+    put = _bare_put(store)
+    url = f"{connection.server.url}/api"
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount(url, HTTPAdapter(pool_maxsize=THREADS))
 
         def one(file: Path) -> None:
             name = new_object_name()
             put(name, file)
-            client.add_file(
-                File(
-                    label=label if file.parent == root else f"{label}/{file.parent.name}",
-                    name=file.name,
-                    size=_SIZE,
-                    checksum=checksums[file],
-                    ref=store.reference(name),
-                )
+            record = File(
+                colonyname=connection.colony,
+                label=label if file.parent == root else f"{label}/{file.parent.name}",
+                name=file.name,
+                size=_SIZE,
+                checksum=checksums[file],
+                ref=store.reference(name),
             )
+            body = seal(connection.key, "addfilemsg", {"file": msgspec.to_builtins(record)})
+            session.post(url, data=body).raise_for_status()
 
         begin = time.perf_counter()
         with ThreadPoolExecutor(THREADS) as pool:
@@ -151,7 +167,7 @@ def _warm_store(connection: Connection, root: Path) -> ObjectStore:
 
 
 def _bare_put(store: ObjectStore) -> Callable[[str, Path], None]:
-    """Return the shortest way to store a file in the same place."""
+    """Return the usual way to store a file in the same place."""
     if isinstance(store, S3Objects):
         client, bucket = store._client, store.settings.bucket  # noqa: SLF001  the very same client configuration
 

@@ -1,4 +1,4 @@
-"""Ten thousand small files and one very large one, up and down: memory, and what an unchanged run costs."""
+"""10 to 10,000 small files and one very large one, up and down: times, memory, and what an unchanged run costs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tests.s3_server import running_s3
 if TYPE_CHECKING:
     from pollinator_magic.cfs.filesystem import Filesystem
 
-_FILES, _DIRECTORIES = 10_000, 100
+_COUNTS = (10, 1000, 10_000)
+_DIRECTORIES = 100
 _LIMIT_MIB = 150
 _MEBIBYTE = 1024 * 1024
 _SPARE_MIB = 2048
@@ -34,30 +35,39 @@ def run(options: Options) -> Report:
     )
     peaks = []
     with scratch() as place, running_colony(place / "home", with_executor=False), running_s3() as s3:
-        many, big = place / "many", place / "big"
-        _make_many(many)
-        _make_big(big, big_mib)
-        bare = {root: _bare(root, place / "copy") for root in (many, big)}
-        for what, root in ((f"{_FILES:,} files", many), (f"one file of {big_mib:,} MiB", big)):
-            report.row(f"{what}, hashed and copied only", f"{bare[root]:.1f} s")
+        trees = {f"{count:,} files": place / f"many-{count}" for count in _COUNTS}
+        for count, root in zip(_COUNTS, trees.values(), strict=True):
+            _make_many(root, count)
+        trees[f"one file of {big_mib:,} MiB"] = place / "big"
+        _make_big(place / "big", big_mib)
+        bare = {root: _bare(root, place / "copy") for root in trees.values()}
+        for what, root in trees.items():
+            report.row(f"{what}, hashed and copied only", f"{bare[root]:.2f} s")
         for store, settings in (("directory", None), ("S3", asdict(s3.settings()))):
-            for what, root in ((f"{_FILES:,} files", many), (f"one file of {big_mib:,} MiB", big)):
+            times = {}
+            for what, root in trees.items():
                 label = f"/bench/{store}/{root.name}"
                 up = fresh.call(push, str(place / "home"), settings, str(root), label)
                 down = fresh.call(pull, str(place / "home"), settings, str(place / "down"), label)
                 shutil.rmtree(place / "down")
                 report.row(
                     f"{what}, {store} store",
-                    f"{up['first_s']:.1f} s",
+                    f"{up['first_s']:.2f} s",
                     f"{up['peak_mib']:.0f} MiB",
                     f"{up['again_s']:.2f} s",
                     f"{up['hashed_again']}",
-                    f"{down['seconds']:.1f} s",
+                    f"{down['seconds']:.2f} s",
                     f"{down['peak_mib']:.0f} MiB",
                     ratio(up["first_s"], bare[root]),
                 )
                 assert up["hashed_again"] == 0
                 peaks += [up["peak_mib"], down["peak_mib"]]
+                times |= {
+                    f"{what}: up": up["first_s"],
+                    f"{what}: again": up["again_s"],
+                    f"{what}: down": down["seconds"],
+                }
+            report.bars(f"Synchronising with the {store} store", "s", times)
     report.target("the largest peak", max(peaks), _LIMIT_MIB, "MiB above import")
     return report
 
@@ -134,9 +144,9 @@ def _hash_and_copy(file: Path, copy: Path) -> None:
             sink.write(chunk)
 
 
-def _make_many(root: Path) -> None:
-    for number in range(_FILES):
-        directory = root / f"{number % _DIRECTORIES:02}"
+def _make_many(root: Path, count: int) -> None:
+    for number in range(count):
+        directory = root / f"{number % min(_DIRECTORIES, count // 10):02}"
         directory.mkdir(parents=True, exist_ok=True)
         (directory / f"{number}.txt").write_text(f"{number}\n")
 

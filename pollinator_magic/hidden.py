@@ -1,11 +1,13 @@
 """Secrets that are in use and not in sight.
 
 Tracebacks of IPython (`%xmode Verbose`), debuggers and test runners show the values of variables by their reprs, also
-those in the frames of libraries. So what is secret is, from where it is read, a text that shows another.
+those in the frames of libraries. So what is secret is, from where it is read, a text that shows another; and where a
+line names `os.environ`, they show all of that, so that it is named here and not on the way of errors.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,16 @@ class Hidden(str):
 
     def __deepcopy__(self, _memo: object) -> Self:
         return self
+
+
+def process_environment() -> dict[str, str]:
+    """Return the environment variables of this process."""
+    return hide_secrets(os.environ)
+
+
+def adopt(variables: Mapping[str, str]) -> None:
+    """Make variables those of this process."""
+    os.environ.update(variables)
 
 
 def hide_secrets(variables: Mapping[str, str]) -> dict[str, str]:

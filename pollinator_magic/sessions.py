@@ -5,11 +5,11 @@ Sessions are kept and shared, because opening one costs a connection and a TLS h
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import ConfigurationError, UsageError, did_you_mean
+from pollinator_magic.hidden import adopt, process_environment
 from pollinator_magic.jobs.session import Session
 from pollinator_magic.settings import connection_from_environment, is_configured, read_env_file
 
@@ -63,9 +63,9 @@ def use_environment_file(path: Path) -> tuple[Session, User]:
     The variables are only kept if they make a complete configuration and the colony accepts the key.
     """
     variables = read_env_file(path)
-    with Session(connection_from_environment({**os.environ, **variables})) as trial:
+    with Session(connection_from_environment({**process_environment(), **variables})) as trial:
         user = trial.client.me()
-    os.environ.update(variables)
+    adopt(variables)
     return connect("remote"), user
 
 

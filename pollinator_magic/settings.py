@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.errors import ConfigurationError
-from pollinator_magic.hidden import Hidden, hide_secrets
+from pollinator_magic.hidden import Hidden, hide_secrets, process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,7 @@ def connection_from_environment(environment: Mapping[str, str] | None = None) ->
     """Read `COLONIES_*` and `AWS_S3_*`; raise ConfigurationError that names every variable that is missing."""
     from pollinator_magic.colonies.keys import PrivateKey
 
-    env = environment = hide_secrets(os.environ if environment is None else environment)
+    env = environment = process_environment() if environment is None else hide_secrets(environment)
     needed = ("COLONIES_SERVER_HOST", "COLONIES_COLONY_NAME", "COLONIES_PRVKEY")
     missing = [name for name in needed if not env.get(name)]
     if missing:
@@ -114,7 +114,7 @@ def owner_key_from_environment(environment: Mapping[str, str] | None = None) -> 
     """Return the colony owner's key (COLONIES_COLONY_PRVKEY), which executors register with; None if it is not set."""
     from pollinator_magic.colonies.keys import PrivateKey
 
-    environment = hide_secrets(os.environ if environment is None else environment)
+    environment = process_environment() if environment is None else hide_secrets(environment)
     text = environment.get("COLONIES_COLONY_PRVKEY")
     return PrivateKey.from_hex(text) if text else None
 

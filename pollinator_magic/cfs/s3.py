@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from pollinator_magic.cfs.s3put import SignedPut
+from pollinator_magic.cfs.s3put import DEFAULT_REGION, SignedPut
 from pollinator_magic.colonies.connections import is_loopback
 from pollinator_magic.colonies.models import Reference, S3Object
-from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError
+from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError, UnsafeName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +27,8 @@ _SMALL = 256 * 1024
 _PART = 16 * _CHUNK
 _PARTS_AT_ONCE = 4
 _ATTEMPTS = 3
+_LONGEST_NAME = 1024
 _CONNECT_TIMEOUT_S = 5
-_DEFAULT_REGION = "us-east-1"
 _MISSING_BUCKET = "NoSuchBucket"
 GONE = "Try again; if it is gone for good, change the file, so that it is uploaded anew."
 
@@ -45,10 +45,12 @@ class S3Objects:
         self._read_timeout_s = read_timeout_s
         self._connections = connections
         self._connecting = threading.Lock()
-        self._connected: tuple[Any, SignedPut] | None = None
+        self._connected: Any = None
+        self._signed = SignedPut(settings, connect_timeout_s=_CONNECT_TIMEOUT_S, read_timeout_s=read_timeout_s)
 
     def put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
         """Store the content of `file`, in parts that are sent side by side if it is large; see ObjectStore."""
+        _check(name)
         try:
             self._put(name, file, advance)
         except _BucketMissing:
@@ -57,6 +59,7 @@ class S3Objects:
 
     def read(self, name: str) -> Iterator[bytes]:
         """Yield the content of an object, going on where a broken connection left off; see ObjectStore."""
+        _check(name)
         from botocore.exceptions import BotoCoreError, ConnectionClosedError
 
         offset, failures = 0, 0
@@ -84,6 +87,7 @@ class S3Objects:
 
     def delete(self, name: str) -> None:
         """Delete an object; see ObjectStore."""
+        _check(name)
         with self._errors(name):
             self._client.delete_object(Bucket=self.settings.bucket, Key=name)
 
@@ -106,15 +110,10 @@ class S3Objects:
 
     @property
     def _client(self) -> Any:
-        return self._connection[0]
-
-    @property
-    def _connection(self) -> tuple[Any, SignedPut]:
         with self._connecting:
             if self._connected is None:
                 with self._errors(""):
-                    client = self._connect()
-                    self._connected = client, SignedPut(client, self.settings)
+                    self._connected = self._connect()
             return self._connected
 
     def _connect(self) -> Any:
@@ -131,7 +130,7 @@ class S3Objects:
             endpoint_url=f"{'https' if settings.tls else 'http'}://{settings.endpoint}",
             aws_access_key_id=settings.access_key,
             aws_secret_access_key=settings.secret_key,
-            region_name=settings.region or _DEFAULT_REGION,
+            region_name=settings.region or DEFAULT_REGION,
             verify=None if settings.verify else False,
             config=Config(
                 signature_version="s3v4",
@@ -149,28 +148,34 @@ class S3Objects:
         )
 
     def _put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
-        with file.open("rb") as content, self._errors(name):
+        with file.open("rb") as content:
             size = file.stat().st_size
-            if size <= _PART:
-                self._put_whole(name, content.read(size) if size <= _SMALL else content)
+            if size <= _SMALL:
+                self._put_small(name, content.read(size))
                 advance(size)
-            else:
-                from boto3.s3.transfer import TransferConfig
+                return
+            with self._errors(name):
+                if size <= _PART:
+                    self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
+                    advance(size)
+                else:
+                    self._put_parts(name, file, advance)
 
-                self._client.upload_file(
-                    str(file),
-                    self.settings.bucket,
-                    name,
-                    Callback=advance,
-                    Config=TransferConfig(
-                        multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS_AT_ONCE
-                    ),
-                )
+    def _put_small(self, name: str, content: bytes) -> None:
+        if not self._signed.put(name, content):
+            with self._errors(name):
+                self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
 
-    def _put_whole(self, name: str, body: bytes | BinaryIO) -> None:
-        client, signed = self._connection
-        if not (isinstance(body, bytes) and signed.put(name, body)):
-            client.put_object(Bucket=self.settings.bucket, Key=name, Body=body)
+    def _put_parts(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
+        from boto3.s3.transfer import TransferConfig
+
+        self._client.upload_file(
+            str(file),
+            self.settings.bucket,
+            name,
+            Callback=advance,
+            Config=TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS_AT_ONCE),
+        )
 
     def _open(self, name: str, offset: int) -> tuple[Any, Mapping[str, str]]:
         """Return the content from `offset` on, and the headers, whose names are in small letters."""
@@ -183,8 +188,8 @@ class S3Objects:
         return reply["Body"], reply["ResponseMetadata"]["HTTPHeaders"]
 
     def _create_bucket(self) -> None:
-        region = self.settings.region or _DEFAULT_REGION
-        elsewhere = {} if region == _DEFAULT_REGION else {"LocationConstraint": region}
+        region = self.settings.region or DEFAULT_REGION
+        elsewhere = {} if region == DEFAULT_REGION else {"LocationConstraint": region}
         try:
             with self._errors(""):
                 self._client.create_bucket(
@@ -254,6 +259,12 @@ class S3Objects:
             f"The object store at {endpoint} cannot be reached ({type(error).__name__}). "
             "Check AWS_S3_ENDPOINT and AWS_S3_TLS, and that it is running."
         )
+
+
+def _check(name: str) -> None:
+    """Refuse a name that could lead out of the bucket, as what is in the way of an address may do."""
+    if not name.isprintable() or {"", ".", ".."} & set(name.split("/")) or len(name) > _LONGEST_NAME:
+        raise UnsafeName(f"{name[:200]!a} is not a name of an object. The file's metadata is damaged.", path=name)
 
 
 class _BucketMissing(StorageError):

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +22,9 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-    from pollinator_magic.colonies.address import Server
-
 _KEPT_OPEN = 32  # more than the threads of a transfer
 _CHUNK = 256 * 1024
 _SLOWEST = 4096  # bytes a second; a timeout begins anew with every byte, so that it alone does not end a trickle
-_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
 class TooLarge(Exception):
@@ -46,15 +44,25 @@ class Answer:
 class Connections:
     """Connections that are opened when needed and kept. May be used by many threads at once."""
 
-    def __init__(self, server: Server, *, connect_timeout_s: float, verify: bool) -> None:
-        self._server = server
+    def __init__(self, url: str, *, connect_timeout_s: float, verify: bool | str) -> None:
+        """Open none yet. `verify` may name whose certificates are trusted, see `certificate_authorities`."""
+        self._url = url
         self._connect_timeout_s = connect_timeout_s
-        self._verify: bool | str = (certificate_authorities() or True) if verify else False
+        self._verify = verify
         self._opening = threading.Lock()
         self._adapter: HTTPAdapter | None = None
         self._opened: tuple[HTTPConnectionPool, str] | None = None
 
-    def exchange(self, method: str, path: str, body: bytes | None, *, read_timeout_s: float, most: int) -> Answer:
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        headers: Mapping[str, str],
+        read_timeout_s: float,
+        most: int,
+    ) -> Answer:
         """Send a request, once, and return the answer; raise TooLarge beyond `most` bytes, or one of `failures()`."""
         from urllib3 import Timeout  # here and below, because it costs a notebook's start 40 ms or more
         from urllib3.exceptions import ProtocolError, ReadTimeoutError
@@ -64,7 +72,7 @@ class Connections:
             method,
             prefix + path,
             body=body,
-            headers=_HEADERS,
+            headers=headers,
             retries=False,
             redirect=False,
             assert_same_host=False,  # it is a proxy's host, if there is one
@@ -101,9 +109,9 @@ class Connections:
 
         with self._opening:
             if self._opened is None:
-                url = self._server.url + "/"
+                url = self._url + "/"
                 # a proxy cannot reach our loopback
-                proxies = {} if is_loopback(self._server.host) else get_environ_proxies(url)
+                proxies = {} if is_loopback(urlsplit(url).hostname or "") else get_environ_proxies(url)
                 request = Request("POST", url).prepare()
                 self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_KEPT_OPEN)
                 pool: Any = self._adapter.get_connection_with_tls_context(request, self._verify, proxies=proxies)

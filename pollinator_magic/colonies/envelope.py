@@ -67,7 +67,7 @@ class Request:
         for name, noun in _SUBJECTS.items():
             value = self.message.get(name)
             if isinstance(value, str) and value:
-                return f"{noun} {value!r}".strip() if name.endswith("name") else f"{noun} {value}"
+                return f"{noun} {value!r}".strip() if name.endswith("name") else f"{noun} {printable(value, 100)}"
         return f"what {self.msgtype} asks for"
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from pollinator_magic.colonies.connections import Connections, TooLarge, failures
+from pollinator_magic.colonies.connections import Connections, TooLarge, certificate_authorities, failures
 from pollinator_magic.colonies.envelope import Request, printable, seal, short, unseal
 from pollinator_magic.errors import InvalidReply, ServerError, ServerUnreachable
 
@@ -32,6 +32,7 @@ _PATIENCE_S = 10.0  # no further retry after that long, except the first one
 _FIRST_DELAY_S = 0.2
 _STALE_AFTER_S = 20.0
 _LARGEST_REPLY = 256 * 1024 * 1024
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
 class Rpc:
@@ -55,7 +56,11 @@ class Rpc:
         """What to do when nobody answers."""
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._connections = Connections(server, connect_timeout_s=connect_timeout_s, verify=verify)
+        self._connections = Connections(
+            server.url,
+            connect_timeout_s=connect_timeout_s,
+            verify=(certificate_authorities() or True) if verify else False,
+        )
         self._counting = threading.Lock()
         self._last_reply = time.monotonic()
         self._closing = threading.Event()
@@ -125,7 +130,9 @@ class Rpc:
     def _exchange(self, method: str, path: str, body: bytes | None, read_timeout_s: float) -> Answer:
         with self._counting:
             self.requests += 1
-        return self._connections.exchange(method, path, body, read_timeout_s=read_timeout_s, most=_LARGEST_REPLY)
+        return self._connections.exchange(
+            method, path, body, headers=_HEADERS, read_timeout_s=read_timeout_s, most=_LARGEST_REPLY
+        )
 
     def _refuse_redirect(self, answer: Answer) -> None:
         if not 300 <= answer.status < 400:

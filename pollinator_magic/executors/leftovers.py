@@ -25,6 +25,7 @@ class Leftovers:
     def note(self, process_id: str, running: Sequence[int] = ()) -> None:
         """Write down that a job runs in these sessions; without any before the first one is started."""
         record = {"process": process_id, "sessions": [[pid, sessions.birth(pid)] for pid in running]}
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(self._directory / f"{process_id}.json", json.dumps(record).encode())
 
     def forget(self, process_id: str) -> None:

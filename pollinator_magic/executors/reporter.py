@@ -35,6 +35,7 @@ _REFUSALS = 5
 _NO_ROOM = 507  # the server's disk is full, until somebody frees some space
 _FAILURES = 30  # with the delays between them about two minutes
 _MOST_LOGS = 500
+_LOOK_S = 0.2
 _SAME_TIME = timedelta(milliseconds=1)  # replies carry nanoseconds, the database microseconds
 
 
@@ -63,6 +64,7 @@ class Reporter:
         self._closed = False
         self._done = False
         self._urgent = False
+        self._hurried_at, self._patience_s = 0.0, math.inf
         self._unclear = False
         self._last_message, self._repeats = "", 0
         self._heard_at = time.monotonic()
@@ -114,9 +116,17 @@ class Reporter:
             if self._end is None:
                 self._end = tuple(errors)
             self._changed.notify_all()
-        self._thread.join(patience_s)
+        if patience_s is not None:
+            self.hurry(patience_s)
+        began = time.monotonic()
+        while self._thread.is_alive() and time.monotonic() < max(began, self._hurried_at) + self._patience_s:
+            self._thread.join(min(_LOOK_S, self._patience_s))
         self.abandon()
         return self._closed
+
+    def hurry(self, patience_s: float) -> None:
+        """Let `close` wait for no longer than this, also where it is waiting already."""
+        self._hurried_at, self._patience_s = time.monotonic(), patience_s
 
     def abandon(self) -> None:
         """Send nothing any more."""

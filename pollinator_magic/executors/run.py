@@ -79,8 +79,9 @@ class Run:
         self._thread.start()
 
     def stop(self, error: str) -> None:
-        """Make it end soon, closed as failed with this error."""
+        """Make it end soon, closed as failed with this error unless it has just ended by itself."""
         self._stop_error = error
+        self._reporter.hurry(_PATIENCE_AT_STOP_S)
 
     def abandon(self) -> None:
         """Make it end soon without another word to the server: the process is not this run's any more."""
@@ -99,7 +100,7 @@ class Run:
         try:
             self._close_in_time([self._overdue()])
             errors = self._attempt(running)
-            closed = reporter.close(errors, patience_s=_PATIENCE_AT_STOP_S if self._stop_error else None)
+            closed = reporter.close(errors)
             if closed or reporter.loss or self._abandoned:
                 self._store.journal.forget(self.process)
         finally:
@@ -139,7 +140,7 @@ class Run:
         most = self.process.spec.maxretries + 1
         if not past.allows(self.process):
             return [_CUT_OFF.format(tries=most)]
-        self._reporter.say(_AGAIN.format(now=past.tries + 1, most=most if most else "any number"))
+        self._reporter.say(_AGAIN.format(now=past.tries + 1, most=most or "any number"))
         return None
 
     def _work(self, task: Task, workspace: Workspace, running: list[Running]) -> list[str]:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from pollinator_magic.settings import Connection
 
 
+def _own_directory() -> Path:
+    """Return where executors keep the files of their jobs, which nobody else may see."""
+    directory = Path(platformdirs.user_data_dir("pollinator_magic")) / "executors"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory
+
+
 def start_process_executor(
     connection: Connection, owner_key: PrivateKey | None, *, name: str, fs_dir: Path | None = None
 ) -> None:
@@ -31,7 +38,7 @@ def start_process_executor(
         problem = f"holds {name!r}: it must not be a path"
     if problem:  # a colon would break the colony's listings for everybody
         raise ConfigurationError(f"--name {problem}. Give it another name.")
-    directory = fs_dir or Path(platformdirs.user_data_dir("pollinator_magic")) / "executors" / connection.colony / name
+    directory = fs_dir or _own_directory() / connection.colony / name
     own = connection
     if owner_key is not None:
         own = replace(connection, key=stored_key(directory / ".executor" / "executor.key"))

@@ -278,7 +278,7 @@ def stored_key(file: Path) -> PrivateKey:
     if file.exists():
         return PrivateKey.from_hex(file.read_text(encoding="ascii"))
     key = PrivateKey.generate()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as sink:
         sink.write(key.reveal())
     return key

@@ -16,6 +16,7 @@ from pollinator_magic.errors import (
     JobFailed,
     PollinatorError,
     ProjectError,
+    TransferError,
 )
 from pollinator_magic.jobs import results as results_module
 from pollinator_magic.jobs.events import Raised, StateChanged
@@ -328,10 +329,11 @@ class Job:
             try:
                 with self.project.lock():
                     results_module.show(results, self.project.result, self.project.state)
-            except OSError as error:
+            except (OSError, TransferError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
                 raise ProjectError(
                     f"The results of process {self.short_id} are in {str(results.root)!r}, "
-                    f"but could not be copied to {str(self.project.result)!r}: {error.strerror}."
+                    f"but could not be copied to {str(self.project.result)!r}: {reason}."
                 ) from None
 
     def _own_directory(self) -> Path:

@@ -38,7 +38,7 @@ _NEVER = 2**63 - 1
 # from putting the rest together.
 _CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system commands (titles, links)
-    r"|\x1b(?!\[[0-9;:]*m)(?:\[[0-?]*[ -/]*[@-~]|[^\[\]])?"  # all others but colours, whole or not
+    r"|\x1b(?!\[[0-9;:]*m)(?:\[[0-?]*[ -/]*[@-~]|[^\[\]\x1b])?"  # all others but colours, whole or not
     r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]"
 )
 
@@ -97,8 +97,8 @@ def read_log(client: Colonies, process_id: str) -> Iterator[LogEntry]:
             size += len(entry.message) + _COST_OF_AN_ENTRY
             if size > LARGEST:
                 raise InvalidReply(
-                    f"The log of process {process_id[:12]} is larger than the {LARGEST >> 20} MiB that are read at once. "
-                    "Follow the job: its log is then written to cfs/log as it comes."
+                    f"The log of process {process_id[:12]} is larger than the {LARGEST >> 20} MiB that are read "
+                    "at once. Follow the job: its log is then written to cfs/log as it comes."
                 )
             cursor.pass_over(entry)
             yield entry

@@ -50,7 +50,8 @@ def _text(file: Path) -> str:
         size = file.stat().st_size
         if size > _LARGEST:
             raise UsageError(f"--map {str(file)!r} has {size >> 20} MiB, and at most {_LARGEST >> 20} MiB are read.")
-        return file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig", newline="") as source:  # a line end within a cell is the cell's
+            return source.read()
     except UnicodeDecodeError:
         raise UsageError(f"--map {str(file)!r} is not text in UTF-8. Save it as such.") from None
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ import json
 import keyword
 import math
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 VARIABLE = "POLLINATOR_PARAMETERS"
 """The environment variable: base64url of a JSON object in UTF-8, without padding."""
 MOST_JOBS = 1000
+_COUNTLESS = 10**100
 _LARGEST = 32 * 1024  # bytes of base64 in one variable; a system takes 128 KiB, but batch scripts carry several
 _EXAMPLE = "For example: --each lr=0.1,0.01 seed=1:5"
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
@@ -152,8 +154,9 @@ def typed(text: str) -> object:
 def refuse_too_many(count: int, asks_for: str) -> None:
     """Raise UsageError if these are more jobs than are sent at once; `asks_for` begins the message."""
     if count > MOST_JOBS:
+        shown = f"{count:,}" if count < _COUNTLESS else "countless"
         raise UsageError(
-            f"{asks_for} {count:,} jobs, and at most {MOST_JOBS:,} are sent at once. Give fewer values, or "
+            f"{asks_for} {shown} jobs, and at most {MOST_JOBS:,} are sent at once. Give fewer values, or "
             "send them in parts."
         )
 
@@ -220,6 +223,8 @@ def _range(name: str, text: str) -> _Range | None:
         return None
     whole = all(_INTEGER.fullmatch(part) for part in parts)
     start, stop, step = (Fraction(part) for part in (*parts, "1")[:3])
+    if not whole and max(abs(start), abs(stop)) > sys.float_info.max:
+        raise UsageError(f"--each {name}={text}: its numbers are larger than a floating-point number can be.")
     if step == 0:
         raise UsageError(f"--each {name}={text}: the step must not be 0. For example: {name}=0:1:0.25")
     found = _Range(start, stop, step, whole)

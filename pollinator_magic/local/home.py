@@ -105,7 +105,7 @@ class Home:
             for directory in (self.keys_directory, self.objects, self.cfs):
                 directory.mkdir(exist_ok=True, mode=0o700)
             self.database.touch(mode=0o600)
-            for path in (*self.contents(), *self.keys_directory.glob("*.key")):
+            for path in (*self.contents(), self.limits, *self.keys_directory.glob("*.key")):
                 if os.path.lexists(path):
                     self._take(path, closed_to=_EVERYTHING)
         except OSError as error:

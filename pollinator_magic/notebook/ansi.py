@@ -72,6 +72,11 @@ def switch(old: Style, new: Style) -> str:
     return f"\x1b[{new}m" if old == PLAIN else f"\x1b[0;{new}m"
 
 
+def width(text: str) -> int:
+    """Return how many characters of text that holds no control sequences but colours are seen."""
+    return len(_COLOUR.sub("", text))
+
+
 def style_after(text: str, style: Style) -> Style:
     """Return the style that lines of raw text leave behind."""
     last = text.rfind("\x1b")

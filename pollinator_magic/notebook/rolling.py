@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from pollinator_magic.jobs.results import human_size
-from pollinator_magic.notebook.ansi import PLAIN, Line, Style, switch
+from pollinator_magic.notebook.ansi import PLAIN, Line, Style, switch, width
 
 UPDATE = 50 << 10
 """The most bytes that are given at once."""
@@ -147,8 +147,9 @@ class Rolling:
                 self._append(switch(self._style, self._shown_style) + line[len(self._shown) :])
                 self._style, self._apart = style, False
         else:
-            # Front ends write over what stood there, control sequences counted: nothing of it must be left.
-            spaces = 0 if self._apart else max(len(self._shown) - len(line), 0)
+            # Front ends write over what stood there, and count control sequences or not: nothing of it must be left.
+            seen = width(self._shown) - width(line)
+            spaces = 0 if self._apart else max(len(self._shown) - len(line), seen, 0)
             if spaces:
                 line += switch(style, PLAIN) + " " * spaces + switch(PLAIN, style)
             self._append(("" if self._apart else "\r") + switch(self._style, self._line.begin) + line)

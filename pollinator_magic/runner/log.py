@@ -82,13 +82,13 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def _pieces(text: bytes) -> list[bytes]:
-    """Cut behind each control sequence of ours, so that none is written in two pieces; other text behind lines."""
+    """Cut behind and before control sequences, so that none of ours is in two pieces; other text behind lines."""
     pieces: list[bytes] = []
     rest = b""
     for part in text.split(b"\x07"):
         rest += part + b"\x07"
         while len(rest) > _ATOMIC:
-            end = rest.rfind(b"\n", 0, _ATOMIC) + 1 or _ATOMIC
+            end = rest.rfind(b"\n", 0, _ATOMIC) + 1 or max(rest.rfind(b"\x1b", 1, _ATOMIC), 0) or _ATOMIC
             pieces.append(rest[:end])
             rest = rest[end:]
         pieces.append(rest)

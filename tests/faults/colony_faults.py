@@ -7,6 +7,14 @@ import json
 from dataclasses import dataclass
 
 
+def kind_of_rpc(head: bytes, body: bytes) -> str:
+    """Name a request to a colony by its operation, any other by its path."""
+    try:
+        return str(json.loads(body)["payloadtype"])
+    except (ValueError, KeyError):
+        return head.split(b" ", 2)[1].decode("ascii")
+
+
 @dataclass(frozen=True)
 class Refused:
     """The server fails in its own words, and does nothing."""
@@ -14,7 +22,7 @@ class Refused:
     status: int
     words: str
 
-    def instead(self, head: bytes, body: bytes) -> bytes | None:
+    def instead(self, _head: bytes, _body: bytes) -> bytes | None:
         payload = base64.b64encode(json.dumps({"status": self.status, "message": self.words}).encode()).decode()
         return _reply(self.status, json.dumps({"payloadtype": "error", "payload": payload, "error": True}).encode())
 
@@ -32,10 +40,10 @@ class Lost:
     status: int = 500
     text: bytes = b""
 
-    def instead(self, head: bytes, body: bytes) -> bytes | None:
+    def instead(self, _head: bytes, _body: bytes) -> bytes | None:
         return None
 
-    def altered(self, head: bytes, body: bytes) -> bytes:
+    def altered(self, _head: bytes, _body: bytes) -> bytes:
         return _reply(self.status, self.text)
 
     def __str__(self) -> str:

@@ -6,12 +6,14 @@ import pytest
 
 from tests.faults.grounds import Grounds, running_grounds
 from tests.faults.life import Life, clean_traffic
+from tests.faults.small_disk import needs_namespace, run_in_namespace, small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.faults.proxy import Traffic
+    from tests.faults.small_disk import SmallDisk
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,21 @@ def new_life(grounds: Grounds, tmp_path: Path) -> Iterator[Callable[..., Life]]:
     grounds.lift()
     for life in lives:
         life.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of a few megabytes."""
+    with small_disk(tmp_path / "disk", mebibytes=8) as disk:
+        yield disk
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Run a test that needs a small disk where one can be mounted."""
+    if "disk" not in getattr(item, "fixturenames", ()) or not needs_namespace():
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    call = pytest.CallInfo.from_call(lambda: run_in_namespace(item.nodeid, item.config.rootpath), when="call")
+    item.ihook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True

@@ -9,7 +9,6 @@ What the test itself asks (`truth`) goes around the proxies.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 import threading
@@ -26,6 +25,7 @@ from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Session
 from pollinator_magic.settings import Connection
 from tests.colony_server import running_colony
+from tests.faults.colony_faults import kind_of_rpc
 from tests.faults.proxy import Proxy
 from tests.faults.s3_faults import kind_of_s3
 from tests.s3_server import running_s3
@@ -43,14 +43,6 @@ READ_TIMEOUT_S = 2.0
 _HELD_S = 0.3
 BUCKET = "faults"
 EXECUTOR = "host"
-
-
-def kind_of_rpc(head: bytes, body: bytes) -> str:
-    """Name a request to a colony by its operation."""
-    try:
-        return str(json.loads(body)["payloadtype"])
-    except (ValueError, KeyError):
-        return head.split(b" ", 2)[1].decode("ascii")
 
 
 class Grounds:

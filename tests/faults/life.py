@@ -138,9 +138,8 @@ class Life:
         said: list[str] = []
 
         def follow() -> None:
-            for event in job.follow(resume=bool(said)):
-                if isinstance(event, LogText):
-                    said.append(event.text)
+            # one by one, so that what came before an error is kept
+            said.extend(event.text for event in job.follow(resume=bool(said)) if isinstance(event, LogText))
 
         self.step(follow)
         return "".join(said)
@@ -211,25 +210,27 @@ class Life:
     def _check_acknowledged(self) -> None:
         """What the metadata-filesystem says to hold is what is here, and its objects hold exactly that."""
         files = self.grounds.truth.filesystem
-        for label, root in ((source_label(self.project), self.project.src), (data_label(self.project), self.project.data)):
-            listed = files._labels.list(label)  # noqa: SLF001
+        project = self.project
+        for label, root in ((source_label(project), project.src), (data_label(project), project.data)):
+            listed = files._labels.list(label)
             for path, stored in listed.items():
                 assert not stored.size or self.grounds.content(stored.object) == stored.checksum, f"{label}/{path}"
             here = {file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()}
             assert listed.keys() == here, label
 
     def _check_tree(self, root: Path) -> None:
-        left = [file for file in root.rglob("*") if file.name.startswith(PART_PREFIX) or file.suffix in {".tmp", ".part"}]
-        assert not left, left
+        for file in root.rglob("*"):
+            assert not file.name.startswith(PART_PREFIX), file
+            assert file.suffix not in {".tmp", ".part"}, file
 
 
 WAYS = ("client_colony", "client_s3", "executor_colony", "executor_s3")
 """The proxies of the grounds."""
 
 
-def clean_traffic(grounds: Grounds, directory: Path) -> dict[str, tuple[Traffic, Traffic]]:
+def clean_traffic(grounds: Grounds, directory: Path, *, files: int = 4) -> dict[str, tuple[Traffic, Traffic]]:
     """Live without faults; return what went each way in a first run, and in one after changes."""
-    life = Life(grounds, directory)
+    life = Life(grounds, directory, files)
     runs = []
     for _ in range(2):
         with grounds.fault(grounds.client_colony, None):

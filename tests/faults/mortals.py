@@ -45,14 +45,6 @@ class Nursery:
         status = said["status"]
         return {**said, "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL}
 
-    def has_ended(self, pid: int) -> bool:
-        """Whether a life has ended, as far as is known without waiting for its end."""
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                return file.read().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            return True
-
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout
         line = self._process.stdout.readline()

@@ -56,11 +56,11 @@ class Effect(Enum):
 class Alteration(Protocol):
     """What happens to a request or its reply instead of to the connection."""
 
-    def instead(self, head: bytes, body: bytes) -> bytes | None:
+    def instead(self, head: bytes, body: bytes, /) -> bytes | None:
         """Return the reply to give without asking the server; None to ask it."""
         ...
 
-    def altered(self, head: bytes, body: bytes) -> bytes:
+    def altered(self, head: bytes, body: bytes, /) -> bytes:
         """Return what the client gets for a reply; less than was promised ends the connection."""
         ...
 

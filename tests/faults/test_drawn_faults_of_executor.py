@@ -1,4 +1,4 @@
-"""Whatever happens to the connections of the executor, wherever in the life of a job: nothing is lost, nothing runs twice."""
+"""Whatever happens to the connections of the executor, at any point of a job: nothing is lost, nothing runs twice."""
 
 from __future__ import annotations
 

@@ -94,11 +94,11 @@ class Talkative:
         self.now_ns = 1
         self.asked = 0
 
-    def process(self, process_id):
+    def process(self, _process_id):
         self.asked += 1
         return process_in(ProcessState.SUCCESS if self.asked > 2 else ProcessState.RUNNING)
 
-    def logs(self, process_id, *, since_ns, count):
+    def logs(self, _process_id, **_):
         if self.asked > 2:
             return []
         first, self.now_ns = self.now_ns, self.now_ns + PAGE

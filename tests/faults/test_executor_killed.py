@@ -188,11 +188,42 @@ def test_what_had_ended_when_its_executor_was_killed_is_brought_home_and_not_run
     assert log_of(site.session.client, one) == ""
 
 
+def test_a_process_that_ends_while_the_executor_looks_for_lost_ones_is_not_run_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    worker = own_worker(site)
+    try:
+        go = site.directory / "go"
+        one = site.submit(f"echo begin >> {site.runs}; while [ ! -e {go} ]; do sleep 0.02; done")
+        eventually(lambda: site.runs.exists() and site.process(one).status is ProcessState.RUNNING)
+        history = worker._client.history
+
+        def slow_history(*arguments: object, **options: object) -> list[Process]:
+            mine = history(*arguments, **options)
+            go.touch()
+            eventually(lambda: worker.running == 0)
+            return mine
+
+        monkeypatch.setattr(worker._client, "history", slow_history)
+        worker._look_for_lost = True
+        eventually(lambda: not worker._look_for_lost)
+        two = site.submit(f"echo begin >> {site.runs}")
+        eventually(lambda: site.process(two).status is ProcessState.SUCCESS)
+        eventually(lambda: worker.running == 0)
+    finally:
+        worker.stop()
+    assert site.runs.read_text() == "begin\n" * 2
+
+
 def test_an_end_that_the_server_has_not_heard_of_is_not_forgotten_by_an_executor_that_stops(site: Site):
     worker = own_worker(site)
-    one = site.submit(f"{site.program}touch {site.directory}/ended; exit 3")
-    eventually((site.directory / "ended").exists)
+    away = site.directory / "away"
+    one = site.submit(f"{site.program}while [ ! -e {away} ]; do sleep 0.02; done; exit 3")
+    eventually(lambda: site.runs.exists() and "end" in site.runs.read_text())
     site.colony.stop()
+    away.touch()
+    journal = site.directory / "fs" / ".executor" / "runs" / f"{one}.json"
+    eventually(lambda: "Exit status 3" in journal.read_text())
     worker.stop()
     site.colony.start()
 

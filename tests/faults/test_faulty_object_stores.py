@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,11 +110,10 @@ def test_a_file_of_several_parts_whose_connection_is_cut_is_whole_or_not_there(
     (root / "large").write_bytes(content)
     with Filesystem(grounds.truth.client, store) as files:
         with grounds.fault(grounds.client_s3, AtRequest(Effect.RESET, number, moment=moment, times=2)):
-            try:
+            with suppress(StorageError):  # boto3 repeats some of these requests itself, and not others
                 files.sync(root, label)
-            except StorageError as error:
-                assert "Check AWS_S3_ENDPOINT" in str(error) or "again" in str(error)
-                assert grounds.truth.filesystem._labels.list(label) == {}
+            listed = grounds.truth.filesystem._labels.list(label).values()
+            assert [grounds.content(stored.object) for stored in listed] in ([], [hashlib.sha256(content).hexdigest()])
         files.sync(root, label)
 
     stored = grounds.truth.filesystem._labels.list(label)["large"]

@@ -81,11 +81,11 @@ class InProcess:
             payloadtype, reply = self.core.answer(body)
             if isawaitable(reply):
                 reply = await reply
-            if isinstance(reply, LongPoll):
-                raise Refused(404, "No process available for assignment")
-            return envelope.success(payloadtype, reply), 200
         except Refused as refusal:
             return envelope.failure(refusal), refusal.status
+        if isinstance(reply, LongPoll):
+            return envelope.failure(Refused(404, "No process available for assignment")), 404
+        return envelope.success(payloadtype, reply), 200
 
     def _on_loop(self, do):
         async def doing():
@@ -127,9 +127,7 @@ def settle(colony: InProcess) -> dict[str, list[str]]:
     """Put one of everything into a colony; return the ids, by kind."""
     owner, alice, ex1 = colony.client(OWNER_KEY), colony.client(ALICE), colony.client(EX1)
     for name, key in (("ex1", EX1), ("ex2", EX2)):
-        owner.add_executor(
-            Executor(executorid=key.identity, executorname=name, executortype=TYPE, colonyname=COLONY)
-        )
+        owner.add_executor(Executor(executorid=key.identity, executorname=name, executortype=TYPE, colonyname=COLONY))
         owner.approve_executor(name)
     processes = [alice.submit(spec()).processid for _ in range(5)]
     assigned = [ex1.assign(-1).processid for _ in range(4)]

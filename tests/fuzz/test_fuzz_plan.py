@@ -68,7 +68,7 @@ def play(history, policy):
 
 
 @given(steps(names), st.sampled_from(list(Policy)))
-@effort(300)
+@effort(150)
 def test_clients_that_take_turns_agree_once_nobody_edits_any_more(history, policy):
     ((clients, _, remote, _, _),) = deque(play(history, policy), maxlen=1)
 
@@ -77,7 +77,7 @@ def test_clients_that_take_turns_agree_once_nobody_edits_any_more(history, polic
 
 
 @given(steps(names), st.sampled_from(list(Policy)))
-@effort(300)
+@effort(150)
 def test_no_synchronisation_loses_what_was_written_since_the_last_one(history, policy):
     for _, client, remote, work, (remote_before, local_before, base) in play(history, policy):
         kept = set(client.local.values())
@@ -93,7 +93,7 @@ def test_no_synchronisation_loses_what_was_written_since_the_last_one(history, p
 
 
 @given(steps(clashing), st.sampled_from(list(Policy)))
-@effort(300)
+@effort(150)
 def test_a_file_is_never_planned_where_a_directory_has_to_be(history, policy):
     for _, client, _, work, (_, local_before, _) in play(_consistent(history), policy):
         if work.clashes:

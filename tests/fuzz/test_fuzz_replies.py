@@ -201,7 +201,7 @@ def liars(draw: Any) -> Callable[[bytes, tuple[bytes, int]], tuple[bytes, int]]:
 
 
 @given(use=st.sampled_from(sorted(USES)), liar=liars())
-@effort(200)
+@effort(120)
 def test_using_any_answer_ends_in_values_or_in_our_own_errors(template, tmp_path, use, liar):
     with in_process(template[0]) as colony:
         use_it(colony, template[1], tmp_path, use, liar)
@@ -241,7 +241,7 @@ def test_the_uses_of_these_tests_get_to_their_ends_at_an_honest_server(template,
 
 
 @given(data=st.data())
-@effort(150)
+@effort(90)
 def test_no_frame_of_a_subscription_raises_anything_but_our_own_errors(template, colony, data):
     process_id = template[1]["process"][1]
     watch = ProcessWatch(Server("127.0.0.1", 1, tls=False), ALICE, COLONY, process_id)

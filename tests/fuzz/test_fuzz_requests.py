@@ -72,7 +72,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 @given(data=st.data())
-@effort(400)
+@effort(100)
 def test_every_request_is_answered_and_what_it_left_can_be_read(template, data):
     path, ids = template
     with in_process(path) as colony:
@@ -127,7 +127,7 @@ def alive(colony: Any) -> bool:
 
 
 @given(data=st.data())
-@effort(40)
+@effort(30)
 def test_every_body_over_http_is_answered_with_an_envelope(served, template, data):
     body = data.draw(requests_of(template[1]) | st.binary(max_size=100) | st.sampled_from([b"", b"null", b"{}", b"[]"]))
 
@@ -143,7 +143,7 @@ SUBSCRIPTIONS = [message for message in MESSAGES if str(message.get("msgtype", "
 
 
 @given(data=st.data())
-@effort(40)
+@effort(30)
 def test_every_frame_over_the_websocket_leaves_the_server_alive(served, caplog, data):
     message = mutated(data.draw(st.sampled_from(SUBSCRIPTIONS)), data.draw(mutations))
     frame = sealed(message, served.user_key, "subscribeprocessmsg")
@@ -165,7 +165,7 @@ HEAD = b"POST /api HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nConnectio
 
 
 @given(data=st.data())
-@effort(40)
+@effort(30)
 def test_no_bytes_on_the_port_end_the_server(served, data):
     with socket.create_connection((served.server.host, served.server.port), timeout=5) as connection:
         connection.sendall(data.draw(damage(HEAD) | st.binary(max_size=200)))

@@ -21,6 +21,8 @@ from pollinator_magic.cfs.objects import S3Objects
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Conditions, FunctionSpec
+from pollinator_magic.errors import ResultError
+from pollinator_magic.jobs.results import Result
 from pollinator_magic.local import exchange as exchange_module
 from pollinator_magic.local import pubsub as pubsub_module
 from pollinator_magic.local import server as server_module
@@ -266,3 +268,15 @@ def test_a_message_as_deep_as_it_can_be_is_refused_like_any_other(colony, caplog
 
     assert status == 400
     assert not caplog.records
+
+
+@pytest.mark.parametrize("shape", [(10**13,), (10**30,), (10**9, 10**9, 10**9), (2**62, 4)])
+def test_headers_that_promise_terabytes_take_no_memory(tmp_path, shape):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape!r}}}".encode().ljust(117) + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"x" * 64)
+    before = psutil.Process().memory_info().rss
+
+    with pytest.raises((ResultError, MemoryError)):
+        Result("a.npy", tmp_path / "a.npy").load()
+
+    assert psutil.Process().memory_info().rss - before < 100 * MIB

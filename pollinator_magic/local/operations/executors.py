@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -82,7 +82,7 @@ def save(database: Database, executor: Executor) -> None:
     )
 
 
-def add(database: Database, caller: str, message: AddExecutor) -> Executor:
+def add(database: Database, caller: str, message: AddExecutor) -> object:
     """Register an executor, or register it anew: what it was running goes back into the queue."""
     executor = message.executor
     if executor is None:
@@ -98,10 +98,18 @@ def add(database: Database, caller: str, message: AddExecutor) -> Executor:
     executor.state = ExecutorState.PENDING
     executor.commissiontime = format_time(records.moment(database.now_ns()))
     executor.lastheardfromtime = UNSET_TIME
+    is_older = executor.location is not UNSET
     executor.location = UNSET
     executor.allocations = Allocations()
     save(database, executor)
-    return executor
+    return _as_older(executor) if is_older else executor
+
+
+def _as_older(executor: Executor) -> dict[str, Any]:
+    """Return the record as executors of before version 1.9.6 read it, which end when they cannot."""
+    record: dict[str, Any] = msgspec.to_builtins(executor)
+    capabilities: dict[str, Any] = {name: next(iter(all_), {}) for name, all_ in record["capabilities"].items()}
+    return {**record, "capabilities": capabilities}
 
 
 def approve(database: Database, caller: str, message: OneExecutor) -> object:

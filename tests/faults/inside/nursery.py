@@ -1,4 +1,4 @@
-"""A process that has everything imported and forks others, which live one life each and may be killed at any step of it.
+"""A process that has everything imported and forks others, which live one life each and may be killed at any step.
 
 Forking costs a few milliseconds where starting Python costs half a second; to the world outside, what is forked is a
 process as any other. A step is whatever the outside could notice: a file opened for writing, renamed, removed, a
@@ -27,8 +27,6 @@ import urllib3.response  # noqa: F401
 import websocket  # noqa: F401
 
 from pollinator_magic.colonies.address import Server
-from pollinator_magic.colonies.client import Colonies
-from pollinator_magic.colonies.events import ProcessWatch
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.errors import PollinatorError
 from pollinator_magic.executors.process import ProcessEngine

@@ -43,8 +43,9 @@ def _set_clock(path: str) -> None:
     import mmap
     import struct
     import time
+    from pathlib import Path
 
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         shared = mmap.mmap(file.fileno(), 8, prot=mmap.PROT_READ)
     real, real_ns = time.time, time.time_ns
 

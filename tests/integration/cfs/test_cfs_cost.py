@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import uuid
 
 import pytest
-from botocore.httpsession import URLLib3Session
+from urllib3.connection import HTTPConnection
 
 from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.objects import S3Objects, new_object_name
+from tests.s3_server import ACCESS_KEY, SECRET_KEY
 
 
 class Cost:
@@ -151,7 +155,8 @@ def test_a_small_file_costs_one_round_trip_to_s3(s3, tmp_path, monkeypatch, size
 
     store.put(name, file, lambda _: None)
 
-    assert [(request.method, "Expect" in request.headers) for request in sent] == [("PUT", False)]
+    assert [(method, url.rpartition("/")[2]) for method, url, _ in sent] == [("PUT", name)]
+    assert "Expect" not in sent[0][2]
     assert b"".join(store.read(name)) == file.read_bytes()
 
 
@@ -165,17 +170,46 @@ def test_what_one_request_does_not_achieve_is_left_to_boto3(s3, tmp_path, monkey
     store.put(name, file, lambda _: None)
 
     put = [("PUT", True), ("PUT", True)]
-    assert [(request.method, name in request.url) for request in sent] == [*put, ("PUT", False), ("PUT", True)]
+    assert [(method, name in url) for method, url, _ in sent] == [*put, ("PUT", False), ("PUT", True)]
     assert b"".join(store.read(name)) == b"content"
 
 
 def _requests_sent(monkeypatch):
     """Return a list that grows with every request to an object store."""
-    sent, send = [], URLLib3Session.send
+    sent, begin, add = [], HTTPConnection.putrequest, HTTPConnection.putheader
 
-    def noting(session, request):
-        sent.append(request)
-        return send(session, request)
+    def putrequest(connection, method, url, **options):
+        sent.append((method, url, []))
+        begin(connection, method, url, **options)
 
-    monkeypatch.setattr(URLLib3Session, "send", noting)
+    def putheader(connection, header, *values):
+        sent[-1][2].append(header.title() if isinstance(header, str) else header.decode().title())
+        add(connection, header, *values)
+
+    monkeypatch.setattr(HTTPConnection, "putrequest", putrequest)
+    monkeypatch.setattr(HTTPConnection, "putheader", putheader)
     return sent
+
+
+def test_a_push_of_small_files_to_s3_needs_no_boto3(s3, tmp_path):
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    (tmp_path / "small.bin").write_bytes(b"content")
+    S3Objects(s3.settings(bucket)).put("other", tmp_path / "small.bin", lambda _: None)  # makes the bucket
+    settings = {"endpoint": s3.settings().endpoint, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+    program = (
+        "import json, sys\nfrom pathlib import Path\nfrom pollinator_magic.cfs.s3 import S3Objects\n"
+        "from pollinator_magic.settings import S3Settings\n"
+        "store = S3Objects(S3Settings(bucket=sys.argv[1], tls=False, **json.loads(sys.argv[2])))\n"
+        "store.put('name', Path(sys.argv[3]), lambda _: None)\n"
+        "print('boto3' in sys.modules, 'botocore' in sys.modules)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, bucket, json.dumps(settings), str(tmp_path / "small.bin")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["False", "False"]
+    assert s3.objects(bucket)["name"].read_bytes() == b"content"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from breaking_proxy import BreakingProxy
 from worksite import eventually
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.executors.reporter import Loss, Reporter
 from pollinator_magic.settings import Server
+from tests.faults.colony_faults import kind_of_rpc
+from tests.faults.proxy import AtRequest, Effect, Moment, Proxy
 
 
 @pytest.fixture
 def proxy(colony):
-    proxy = BreakingProxy(colony.server.host, colony.server.port)
+    proxy = Proxy((colony.server.host, colony.server.port), kind_of_rpc)
     yield proxy
     proxy.close()
 
@@ -51,9 +52,9 @@ def test_what_was_said_arrives_in_order_before_the_process_is_closed(site, proce
 def test_a_message_whose_reply_was_lost_is_not_sent_twice(site, process, reporter, proxy):
     reporter.say("tick\n")
     eventually(lambda: site.log(process.processid))
-    proxy.lose_reply_to = b"addlogmsg"
+    proxy.arm(AtRequest(Effect.END, of="addlogmsg", moment=Moment.UNANSWERED))
     reporter.say("tick\n")
-    assert proxy.lost.wait(10)
+    assert proxy.happened.wait(10)
     reporter.say("tock\n")
     assert reporter.close([])
     assert site.log(process.processid) == "tick\ntick\ntock\n"
@@ -64,9 +65,9 @@ def test_a_message_that_was_lost_on_its_way_is_sent_again_even_if_the_one_before
 ):
     reporter.say("tick\n")
     eventually(lambda: site.log(process.processid))
-    proxy.lose = b"addlogmsg"
+    proxy.arm(AtRequest(Effect.END, of="addlogmsg", moment=Moment.BEFORE))
     reporter.say("tick\n")
-    assert proxy.lost.wait(10)
+    assert proxy.happened.wait(10)
     assert reporter.close([])
     assert site.log(process.processid) == "tick\ntick\n"
 
@@ -85,9 +86,10 @@ def test_a_message_that_the_server_did_not_get_is_sent_again(site, colony, proce
 
 @pytest.mark.parametrize(("errors", "state"), [([], ProcessState.SUCCESS), (["no"], ProcessState.FAILED)])
 def test_closing_survives_a_lost_reply(site, process, reporter, proxy, errors, state):
-    proxy.lose_reply_to = b"closefailedmsg" if errors else b"closesuccessfulmsg"
+    operation = "closefailedmsg" if errors else "closesuccessfulmsg"
+    proxy.arm(AtRequest(Effect.END, of=operation, moment=Moment.UNANSWERED))
     assert reporter.close(errors)
-    assert proxy.lost.is_set()
+    assert proxy.happened.is_set()
     assert site.user.process(process.processid).status is state
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from breaking_proxy import BreakingProxy
 from worksite import eventually
 
 from pollinator_magic.cfs.objects import DirectoryObjects
@@ -19,6 +18,8 @@ from pollinator_magic.colonies.models import Capabilities, ExecutorState, Hardwa
 from pollinator_magic.errors import ConfigurationError
 from pollinator_magic.executors import worker as worker_module
 from pollinator_magic.settings import Connection, Server
+from tests.faults.colony_faults import kind_of_rpc
+from tests.faults.proxy import AtRequest, Effect, Moment, Proxy
 
 UNTIL_TOLD = "while [ ! -e /cfs/go ]; do sleep 0.02; done"
 
@@ -299,14 +300,14 @@ def test_a_process_that_was_running_when_the_executor_was_dropped_runs_again_and
 
 
 def test_a_process_assigned_in_a_reply_that_was_lost_is_run(site):
-    proxy = BreakingProxy(site.colony.server.host, site.colony.server.port)
+    proxy = Proxy((site.colony.server.host, site.colony.server.port), kind_of_rpc)
     try:
         key = PrivateKey.generate()
         server = Server("127.0.0.1", proxy.port, tls=False)
-        proxy.only_if, proxy.lose_reply_to = b"200 OK", b"assignprocessmsg"
+        proxy.arm(AtRequest(Effect.END, of="assignprocessmsg", moment=Moment.UNANSWERED, status=200))
         site.worker(connection=Connection(server, site.colony.colony, key, site.storage))
         process_id = site.submit("true")
-        assert proxy.lost.wait(20)
+        assert proxy.happened.wait(20)
         assert site.wait(process_id).status is ProcessState.SUCCESS
     finally:
         proxy.close()

@@ -15,11 +15,12 @@ from pollinator_magic.commands.jobs import _job_row
 from pollinator_magic.errors import InvalidReply, JobCancelled, NotFound, ServerError, Unsupported
 from pollinator_magic.jobs import Job, LogText, StateChanged, submit
 from pollinator_magic.jobs.log import read_log
+from pollinator_magic.project import Project
 from pollinator_magic.screen import describe_state
 from tests.jobs import ENDLESS, WAIT_S, contents, follow_until_text, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hostile_server import Exchange
 
@@ -39,6 +40,14 @@ def per_id(change: Callable[[dict[str, Any]], None]) -> Callable[[Exchange], Non
                 change(process)
 
     return altered
+
+
+@pytest.fixture(scope="module")
+def done(colony, storage, tmp_path_factory) -> Iterator[Job]:
+    """A job that has written three lines, and ended."""
+    with colony.session(storage) as session:
+        project = Project.create(tmp_path_factory.mktemp("done") / "project", colony.executor(storage))
+        yield run(session, project, THREE_LINES)
 
 
 # --- subscriptions ---------------------------------------------------------------------------------------------------
@@ -128,15 +137,15 @@ def test_a_process_that_went_back_to_the_queue_is_waiting_whatever_times_are_lef
         *("2026-11-22T08:24:55.123456789+14:00", "2026-11-22T08:24:55.1-12:00"),
     ],
 )
-def test_a_job_whose_times_make_no_sense_can_be_shown(session, project, hostile, text):
+def test_a_job_whose_times_make_no_sense_can_be_shown(session, done, hostile, text):
     times = ("submissiontime", "starttime", "endtime", "waitdeadline", "execdeadline")
     change = per_id(lambda process: process.update(dict.fromkeys(times, text)))
-    for operation in ("getprocessmsg", "getprocessesmsg", "submitfuncspecmsg"):
+    for operation in ("getprocessmsg", "getprocessesmsg"):
         hostile.alters(operation, change)
 
-    job = run(session, project, "print(1)")
+    job = Job.attach(session, done.id, done.project).wait(WAIT_S)
 
-    assert job.succeeded
+    assert [_job_row(process)[0] for process in session.recent_processes() if process.processid == job.id]
     assert _job_row(job.process)[0] == job.short_id
     assert job.exception is None
 
@@ -171,12 +180,11 @@ def test_a_server_that_ignores_from_where_the_log_is_asked_for_repeats_nothing(s
     assert text_of(list(job.follow())).count("line 1\n") == 1
 
 
-def test_entries_in_any_order_are_read_in_the_order_of_their_times(session, project, hostile):
-    job = run(session, project, THREE_LINES)
-    expected = [entry.message for entry in read_log(session.client, job.id)]
+def test_entries_in_any_order_are_read_in_the_order_of_their_times(session, done, hostile):
+    expected = [entry.message for entry in read_log(session.client, done.id)]
     hostile.alters("getlogsmsg", lambda exchange: (exchange.reply or []).reverse())
 
-    assert [entry.message for entry in read_log(session.client, job.id)] == expected
+    assert [entry.message for entry in read_log(session.client, done.id)] == expected
 
 
 def test_a_server_that_knows_no_latest_entries_still_shows_the_end_of_a_log(session, project, hostile):
@@ -191,9 +199,7 @@ def test_a_server_that_knows_no_latest_entries_still_shows_the_end_of_a_log(sess
 
 
 @pytest.mark.parametrize("timestamp", [2**63, -(2**63) - 1, 10**40])
-def test_a_time_of_a_log_entry_that_cannot_be_asked_for_again_is_one_error(session, project, hostile, timestamp):
-    job = run(session, project, THREE_LINES)
-
+def test_a_time_of_a_log_entry_that_cannot_be_asked_for_again_is_one_error(done, hostile, timestamp):
     def late(exchange: Exchange) -> None:
         for entry in exchange.reply or ():
             entry["timestamp"] = timestamp
@@ -201,7 +207,7 @@ def test_a_time_of_a_log_entry_that_cannot_be_asked_for_again_is_one_error(sessi
     hostile.alters("getlogsmsg", late)
 
     with pytest.raises(InvalidReply, match="timestamp"):
-        str(job.log)
+        str(done.log)
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -227,7 +233,7 @@ _ODD_ANSWERS = {
 @pytest.mark.parametrize("case", _ODD_ANSWERS)
 @pytest.mark.parametrize("operation", ["getprocessmsg", "getlogsmsg"])
 def test_an_odd_answer_while_following_is_one_of_our_errors_in_a_line_and_the_job_can_be_followed_again(
-    session, project, hostile, idle_job, operation, case
+    hostile, idle_job, operation, case
 ):
     status, body = _ODD_ANSWERS[case]
 
@@ -246,14 +252,15 @@ def test_an_odd_answer_while_following_is_one_of_our_errors_in_a_line_and_the_jo
     assert idle_job.refresh().processid == idle_job.id
 
 
-@pytest.fixture
-def idle_job(session, project, colony, hostile):
+@pytest.fixture(scope="module")
+def idle_job(colony, storage, tmp_path_factory, hostile):
     """A job that nobody takes."""
-    nobody = colony.new_executor().name
-    job = submit(session, project.with_options(executors=[nobody]))
-    yield job
-    hostile.relent()
-    job.cancel()
+    with colony.session(storage) as session:
+        project = Project.create(tmp_path_factory.mktemp("idle") / "project", colony.new_executor().name)
+        job = submit(session, project)
+        yield job
+        hostile.relent()
+        job.cancel()
 
 
 @pytest.mark.parametrize(("status", "text"), [(404, "process not found"), (500, "process is nil"), (500, "not found")])
@@ -264,7 +271,7 @@ def test_a_process_that_is_gone_is_not_found_however_the_server_says_so(session,
         session.client.process("0" * 64)
 
 
-def test_a_server_without_cancelling_says_so_and_the_job_goes_on(session, project, hostile, idle_job):
+def test_a_server_without_cancelling_says_so_and_the_job_goes_on(hostile, idle_job):
     hostile.refuses("cancelprocessmsg", 403, "invalid rpcMsg.PayloadType: cancelprocessmsg")
 
     with pytest.raises(Unsupported, match="older than this operation"):

@@ -9,7 +9,7 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recordings import ALL, Recording
 
@@ -40,6 +40,7 @@ from pollinator_magic.errors import (
     Unsupported,
 )
 from pollinator_magic.settings import Server
+from tests.fuzz.effort import effort
 
 REPLY_TYPES = {
     "addcolonymsg": Colony,
@@ -405,7 +406,7 @@ def _replaced(value: object, steps: list[int], new: object) -> object:
     return copy
 
 
-@settings(max_examples=400)
+@effort(300)
 @given(
     damaged_bodies(), st.sampled_from([200, 200, 400, 403, 404, 500, 502]), st.sampled_from(list(REPLY_TYPES.values()))
 )
@@ -414,7 +415,7 @@ def test_damaged_bodies_raise_nothing_but_our_own_errors(body, status, reply):
         unseal(body, status, reply, Request(SERVER, "0" * 64, "getprocessmsg", {"processid": "p"}))
 
 
-@settings(max_examples=400)
+@effort(300)
 @given(st.sampled_from(UNDERSTOOD), st.lists(st.integers(0, 30), max_size=5), JSON)
 def test_replies_with_anything_in_any_place_raise_nothing_but_our_own_errors(recording, steps, new):
     value = _replaced(recording.reply, steps, new)

@@ -29,7 +29,15 @@ from pollinator_magic.colonies.models import (
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0001-01-01T00:00:00Z", "0001-01-01T01:12:12+01:12", "0000-12-31T19:03:58-04:56", "yesterday"]
+    "text",
+    [
+        "",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T01:12:12+01:12",
+        "0000-12-31T19:03:58-04:56",
+        "yesterday",
+        "9999-12-31T23:59:59Z",
+    ],
 )
 def test_every_form_of_an_unset_time_is_none(text):
     assert parse_time(text) is None
@@ -42,6 +50,7 @@ def test_every_form_of_an_unset_time_is_none(text):
         ("2026-11-22T08:24:55.857906006+01:00", datetime(2026, 11, 22, 7, 24, 55, 857906, timezone.utc)),
         ("2026-11-22T08:24:55.5Z", datetime(2026, 11, 22, 8, 24, 55, 500000, timezone.utc)),
         ("2026-11-22T08:24:55-05:30", datetime(2026, 11, 22, 13, 54, 55, 0, timezone.utc)),
+        ("2026-11-22T08:24:55", datetime(2026, 11, 22, 8, 24, 55, 0, timezone.utc)),
     ],
 )
 def test_times_have_any_offset_and_up_to_nine_digits(text, expected):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pollinator_magic.notebook.rolling import KEEP, UPDATE, WIDTH, Rolling
+from tests.fuzz.effort import effort
+from tests.terminal_model import on_screen, terminal
 
 ROOM = {"lines": 10**9, "size": 10**9}
 
@@ -20,69 +22,6 @@ TOKENS = st.sampled_from([
 ])  # fmt: skip
 LOGS = st.lists(TOKENS, max_size=60).map("".join)
 CUTS = st.lists(st.floats(0, 1), max_size=20)
-
-
-def terminal(text: str) -> list[list[tuple[str, tuple]]]:
-    """Write text on a screen of any width; return its lines, each cell as a character and its style."""
-    lines, line, at, style = [], [], 0, {}
-    pattern = (
-        r"\x1b\[([0-9;]*)m|\x1b\[([0-2]?)K|\x1b\][^\x07\x1b\n\r\b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]"
-        r"|\x1b[^\[\]\r\n\b]?|[\x00-\x07\x7f]|(.|\n)"
-    )
-    for match in re.finditer(pattern, text):
-        codes, erase, character = match.groups()
-        if codes is not None:
-            style = styled(style, codes)
-        elif erase is not None:
-            if erase in {"", "0"}:
-                del line[at:]
-            else:
-                end = len(line) if erase == "2" else min(at + 1, len(line))
-                line[:end] = [(" ", ())] * (at if erase == "2" else end)
-        elif character == "\n":
-            lines.append(line)
-            line, at = [], 0
-        elif character == "\r":
-            at = 0
-        elif character == "\b":
-            at = max(at - 1, 0)
-        elif character is not None:
-            line[at : at + 1] = [(character, tuple(sorted(style.items())))]
-            at += 1
-    return [*lines, line]
-
-
-def styled(style: dict[str, str], codes: str) -> dict[str, str]:
-    style = dict(style)
-    rest = iter(codes.split(";"))
-    for code in rest:
-        if code in {"", "0"}:
-            style = {}
-        elif code == "22":
-            style.pop("bold", None)
-        elif code == "39":
-            style.pop("colour", None)
-        elif code == "49":
-            style.pop("behind", None)
-        elif code == "1":
-            style["bold"] = "1"
-        elif code in {"38", "48"}:
-            count = {"5": 1, "2": 3}[kind := next(rest)]
-            style["colour" if code == "38" else "behind"] = f"{code} {kind} {list(itertools.islice(rest, count))}"
-        else:
-            style["colour" if code[0] == "3" else "behind"] = code
-    return style
-
-
-def on_screen(text: str) -> list[list[tuple[str, tuple]]]:
-    """What text looks like: blanks at the ends of lines do not count, nor do empty lines at the end."""
-    lines = terminal(text)
-    for line in lines:
-        while line and line[-1] == (" ", ()):
-            line.pop()
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
 
 
 def pieces(text: str, cuts: list[float]) -> list[str]:
@@ -106,7 +45,8 @@ def rest_of(rolling: Rolling) -> list[str]:
 @given(LOGS, CUTS)
 @example("abc\r\x1b[KZ", [3 / 8])
 @example("\x1b[42mabc\r\x1b[KZ", [8 / 13])
-@settings(max_examples=400)
+@example("abc\r\x1b[K\x1b[38;5;208m", [0.25])
+@effort(200)
 def test_the_stream_shows_what_a_terminal_would_wherever_the_log_is_cut(log, cuts):
     shown = stream_of(Rolling(**ROOM), pieces(log, cuts))
 
@@ -114,7 +54,7 @@ def test_the_stream_shows_what_a_terminal_would_wherever_the_log_is_cut(log, cut
 
 
 @given(LOGS, CUTS)
-@settings(max_examples=400)
+@effort(200)
 def test_the_end_shows_the_last_lines_as_a_terminal_would_wherever_the_log_is_cut(log, cuts):
     rolling = Rolling(lines=1, size=10**9)
     log = "first\n" + log
@@ -142,7 +82,7 @@ def strip(line):
 
 
 @given(LOGS, CUTS)
-@settings(max_examples=400)
+@effort(200)
 def test_lines_that_are_cut_for_their_length_are_cut_alike_wherever_the_log_is(log, cuts):
     whole, cut = Rolling(**ROOM, limit=4), Rolling(**ROOM, limit=4)
     whole.feed(log + "\n")
@@ -240,7 +180,7 @@ def test_a_rich_output_parts_the_stream_without_its_colour_and_the_text_goes_on_
 
 
 @given(st.text(alphabet="ab\x1b[]0;1m\r\n\b\x07\x1b\ud800K", max_size=300), CUTS)
-@settings(max_examples=400)
+@effort(200)
 def test_no_text_breaks_anything_and_only_colours_are_left_of_control_sequences(text, cuts):
     rolling = Rolling(lines=5, size=100, limit=20)
     shown = stream_of(rolling, pieces(text, cuts)) + (rolling.end(final=True) or "")

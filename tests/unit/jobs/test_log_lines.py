@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pollinator_magic.jobs.log import terminal_lines
+from pollinator_magic.jobs.log import printable, terminal_lines
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,8 @@ from pollinator_magic.jobs.log import terminal_lines
 )
 def test_lines_are_those_that_a_terminal_would_leave(text: str, lines: list[str]):
     assert terminal_lines(text) == lines
+
+
+def test_an_escape_character_before_a_colour_does_not_make_the_colour_visible():
+    assert printable("\x1b\x1b[31mred\x1b[0m") == "\x1b[31mred\x1b[0m"
+    assert printable("\x1b\x1b[2Jx") == "x"

@@ -152,6 +152,16 @@ def test_a_range_of_decimals_is_what_the_decimals_say(start, count, step, places
     assert found == [(start + number * step) / scale for number in range(count + 1)]
 
 
+def test_jobs_that_nobody_could_count_are_refused_too():
+    with pytest.raises(UsageError, match="asks for countless jobs, and at most 1,000"):
+        combinations([f"{name}=0:1e300:1e-999" for name in "abcd"])
+
+
+def test_a_range_beyond_floating_point_numbers_is_refused():
+    with pytest.raises(UsageError, match="x=1e400:1e400: its numbers are larger than"):
+        combinations(["x=1e400:1e400"])
+
+
 @given(st.text())
 def test_reading_a_value_never_fails_and_what_it_gives_can_travel(text):
     value = typed(text)
@@ -190,6 +200,11 @@ def test_what_spreadsheets_write_is_read(table):
     file = table("p.csv", b'\xef\xbb\xbfname, x\r\n\r\n"a, ""b""\nc", 1\r\n,\r\nd,2\r\n')
 
     assert rows(file) == [{"name": 'a, "b"\nc', "x": 1}, {"name": "d", "x": 2}]
+
+
+def test_line_ends_within_a_cell_stay_as_they_are(table):
+    assert rows(table("p.csv", 'a,b\r\n"x\r\ny","\r"\r\n')) == [{"a": "x\r\ny", "b": None}]
+    assert rows(table("p.csv", 'a\r"x\ry"\r')) == [{"a": "x\ry"}]
 
 
 def test_tabs_separate_a_tsv(table):

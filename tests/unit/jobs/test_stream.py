@@ -9,12 +9,13 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.jobs.events import Displayed, LogText, Raised
 from pollinator_magic.jobs.stream import LONGEST_TEXT, LogDecoder, plain
 from pollinator_magic.runner.wire import BEL, DISPLAY, OSC, RAISED, STORED, encode
+from tests.fuzz.effort import effort
 
 PNG = {"data": {"image/png": "AAAA", "text/plain": "<Figure>"}, "metadata": {}, "display_id": "", "update": False}
 ERROR = {"name": "ValueError", "value": "no", "traceback": "Traceback…\nValueError: no", "line": 3}
@@ -105,7 +106,7 @@ LOGS = st.lists(TEXT | WHOLE | BROKEN, max_size=8).map("".join)
 
 
 @given(LOGS, st.lists(st.integers(0, 2000), max_size=30))
-@settings(max_examples=400, deadline=None)
+@effort(300)
 def test_any_cutting_gives_the_same_events(log: str, cuts: list[int]):
     places = sorted({min(cut, len(log)) for cut in cuts} | {0, len(log)})
 
@@ -113,7 +114,7 @@ def test_any_cutting_gives_the_same_events(log: str, cuts: list[int]):
 
 
 @given(LOGS)
-@settings(max_examples=400, deadline=None)
+@effort(300)
 def test_the_readable_text_of_a_log_is_what_its_events_say(log: str):
     """`plain` and the events agree: text as it is, for an output its readable text and the end of its line."""
     rest = plain(log)

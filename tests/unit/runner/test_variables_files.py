@@ -19,11 +19,12 @@ import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.runner import content, plain, variables
 from pollinator_magic.runner.variables import Unreadable, Unsupported, formats, load, read_record, save, save_problem
+from tests.fuzz.effort import effort
 
 MiB = 1 << 20
 EVERY_KIND = {
@@ -427,9 +428,7 @@ def test_a_table_larger_than_it_says_is_noticed_while_it_is_read(tmp_path, monke
     assert "more than is read here" in bounded(tmp_path, most=64 * MiB)
 
 
-@settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
-)
+@effort(150)
 @given(form=st.sampled_from(sorted(EVERY_KIND)), data=st.data())
 def test_damage_anywhere_in_a_content_is_an_error_even_if_the_record_agrees(tmp_path, form, data):
     record = save(EVERY_KIND[form], tmp_path, "x", reads=formats())

@@ -15,13 +15,14 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sameness import assert_same
 
 from pollinator_magic.runner import plain
 from pollinator_magic.runner.plain import MAX_DEPTH, Encoder, decode, dumps, loads
 from pollinator_magic.runner.problems import TooLarge, Unreadable, Unsupported
+from tests.fuzz.effort import effort
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
 ZONES = st.none() | st.sampled_from(
@@ -75,7 +76,7 @@ def through(value: object) -> object:
     return loads(dumps(Encoder()(value)))
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@effort(300)
 @given(PLAIN)
 @example("\ud800\udc00")
 @example({"\ud800": -0.0})
@@ -88,7 +89,7 @@ def test_a_plain_value_comes_back_of_the_same_type_all_the_way_down(value):
     assert_same(through(value), value)
 
 
-@settings(deadline=None)
+@effort(100)
 @given(PLAIN)
 def test_what_is_written_is_ascii_and_strict_json(value):
     json.loads(dumps(Encoder()(value)).decode("ascii"), parse_constant=pytest.fail)
@@ -206,7 +207,7 @@ TREES = st.recursive(
 )
 
 
-@settings(deadline=None)
+@effort(100)
 @given(TREES)
 def test_no_tags_however_combined_raise_anything_else(tree):
     with contextlib.suppress(Unreadable):

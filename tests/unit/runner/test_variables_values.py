@@ -9,13 +9,14 @@ import pandas as pd
 import PIL.Image
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from sameness import assert_same
 
 from pollinator_magic.runner import variables
 from pollinator_magic.runner.variables import TooLarge, Unsupported, formats, load, save
+from tests.fuzz.effort import effort
 
 MiB = 1 << 20
 
@@ -146,9 +147,7 @@ def test_an_array_comes_back_as_it_was(tmp_path, array):
     assert_same(np.load(tmp_path / "x.npy"), came)  # anybody can read it
 
 
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@effort(100)
 @given(
     array=st_numpy.arrays(
         st.one_of(
