@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pollinator_magic.colonies.models import Statistics
@@ -39,10 +39,18 @@ class LocalStatus:
 
 
 def bytes_of(paths: Iterable[Path]) -> int:
-    """Return what these files and directories take, with all that is in them."""
-    total = 0
-    for top in paths:
-        for path in (top, *top.rglob("*")):
-            with contextlib.suppress(OSError):  # it may go away meanwhile
-                total += path.lstat().st_size
-    return total
+    """Return what these files and directories take, with all that is in them; any of it may go away meanwhile."""
+    return sum(_bytes(str(path)) for top in paths for path in (top, *_below(top)))
+
+
+def _below(top: Path) -> Iterator[str]:
+    # Not rglob: before Python 3.12 it raises where a directory goes away while it is walked.
+    for directory, directories, names in os.walk(top):
+        yield from (f"{directory}/{name}" for name in (*directories, *names))
+
+
+def _bytes(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0

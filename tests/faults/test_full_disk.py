@@ -249,7 +249,7 @@ def test_a_colony_that_cannot_start_for_want_of_space_says_so_and_starts_later(d
     local = LocalColony(disk.path / "home")
     try:
         with Session(local.connection()) as session:
-            first = session.client.submit(job("echo hello")).processid
+            first = session.client.submit(job("echo hello", executor="nobody")).processid
         local.stop()
         disk.fill()
         with pytest.raises(LocalColonyError, match=r"its disk is full. Free some space there"):
@@ -258,7 +258,9 @@ def test_a_colony_that_cannot_start_for_want_of_space_says_so_and_starts_later(d
             LocalColony(disk.path / "another").connection()
         disk.empty()
         with Session(local.connection()) as session:
-            eventually(lambda: session.client.process(first).status is ProcessState.SUCCESS)
+            assert session.client.process(first).status is ProcessState.WAITING
+            second = session.client.submit(job("echo hello")).processid
+            eventually(lambda: session.client.process(second).status is ProcessState.SUCCESS)
     finally:
         disk.empty()
         local.stop()

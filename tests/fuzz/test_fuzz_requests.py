@@ -14,8 +14,8 @@ import websocket
 from effort import effort
 from hypothesis import given
 from hypothesis import strategies as st
-from inprocess import ALICE, COLONY, KEYS, in_process, settle, settled
-from wire_strategies import damage, doubled, mutated, mutations, recorded_messages, written
+from inprocess import ALICE, COLONY, EX1, EX2, KEYS, OWNER_KEY, SERVER_KEY, in_process, settle, settled
+from wire_strategies import damage, doubled, mutated, mutations, recorded_requests, written
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.local.operations import ROUTES
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
     from pollinator_magic.colonies.keys import PrivateKey
 
-MESSAGES = recorded_messages()
+REQUESTS = recorded_requests()
+MESSAGES = [message for message, _ in REQUESTS]
+BY_OPERATION = [
+    [(message, caller) for message, caller in REQUESTS if message.get("msgtype") == operation]
+    for operation in sorted(ROUTES.keys() & {message.get("msgtype") for message in MESSAGES})
+]
+CALLERS = {"server": SERVER_KEY, "colony": OWNER_KEY, "alice": ALICE, "ex1": EX1, "ex2": EX2}
 _ID = re.compile(r"[0-9a-f]{64}")
 _KINDS = {"processid": "process", "targetid": "process", "fileid": "file", "snapshotid": "snapshot"}
 STATUSES = {200, 400, 403, 404, 500}
@@ -47,15 +53,16 @@ def signed(raw: bytes, key: PrivateKey, payloadtype: str) -> bytes:
 @st.composite
 def requests_of(draw: Any, ids: dict[str, list[str]]) -> bytes:
     """A recorded request, about something that is here, changed in some places, and signed by anybody."""
-    message = draw(st.sampled_from(MESSAGES))
+    message, caller = draw(st.sampled_from(draw(st.sampled_from([REQUESTS, *BY_OPERATION]))))
     text = json.dumps(message)
     kinds = [_KINDS.get(name, "identity") for name in re.findall(r'"(\w+)": "[0-9a-f]{64}"', text)]
     for kind in kinds:
         text = _ID.sub("<" + draw(st.sampled_from(ids[kind])) + ">", text, count=1) if _ID.search(text) else text
     message = json.loads(text.replace('"<', '"').replace('>"', '"'))
-    payloadtype, key = str(message.get("msgtype", "")), draw(st.sampled_from(KEYS))
+    payloadtype = str(message.get("msgtype", ""))
+    key = CALLERS.get(caller, ALICE) if draw(st.integers(0, 4)) else draw(st.sampled_from(KEYS))
     changed = mutated(message, draw(mutations))
-    form = draw(st.sampled_from(["whole", "whole", "damaged", "doubled", "envelope"]))
+    form = draw(st.sampled_from(["whole"] * 7 + ["damaged", "doubled", "envelope"]))
     if form == "damaged":
         return signed(draw(damage(written(changed).encode())), key, payloadtype)
     if form == "doubled":

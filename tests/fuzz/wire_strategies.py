@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,37 @@ deep = st.sampled_from([10, 500, 3000]).map(lambda depth: f"<nested {depth}>")
 """Values that Python itself could not write; see `written`."""
 hostile = anything | deep
 places = st.lists(st.integers(0, 40), max_size=6)
-mutations = st.lists(st.tuples(places, hostile), max_size=4)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Stands for another value of the type that is there, which gets past whoever only looks at types."""
+
+    text: str
+    number: int
+    longer: bool
+
+    def instead_of(self, value: Any) -> Any:
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, str):
+            return self.text
+        if isinstance(value, int | float):
+            return self.number
+        if isinstance(value, list):
+            return value * 2 if self.longer else []
+        return value | {self.text: self.number} if isinstance(value, dict) and self.longer else value
+
+
+fitting = st.builds(
+    Fitting,
+    st.sampled_from(ODD_TEXTS) | st.text(st.characters(blacklist_categories=["Cs"]), max_size=12),
+    st.sampled_from([number for number in ODD_NUMBERS if isinstance(number, int)]) | st.integers(-2, 9),
+    st.booleans(),
+)
+mutations = st.lists(
+    st.one_of(*[st.tuples(places.filter(bool), fitting)] * 9, st.tuples(places, hostile)), max_size=2
+)
 
 RAW_EDITS = [b"", b"null", b"{", b"}", b"[", b'"', b"\\", b"\\ud800", b"\\u0000", b"\xff", b"\0", b"1e999", b"-", b",,"]
 
@@ -74,8 +105,10 @@ def mutated(value: Any, changes: list[tuple[list[int], Any]]) -> Any:
 
 def _replaced(value: Any, steps: list[int], new: Any) -> Any:
     if not steps or not isinstance(value, dict | list) or not value:
-        return new
+        return new.instead_of(value) if isinstance(new, Fitting) else new
     names = list(value) if isinstance(value, dict) else list(range(len(value)))
+    if isinstance(new, Fitting) and "msgtype" in names and len(names) > 1:
+        names.remove("msgtype")  # nothing would be looked at but that
     name = names[steps[0] % len(names)]
     copy = value.copy()
     copy[name] = _replaced(value[name], steps[1:], new)
@@ -98,12 +131,12 @@ def doubled(text: str, draw_at: int) -> str:
     return text[:start] + key + "null," + text[start:]
 
 
-def recorded_messages() -> list[dict[str, Any]]:
-    """Return every message that was recorded, but for those that wait."""
+def recorded_requests() -> list[tuple[dict[str, Any], str]]:
+    """Return every message that was recorded, with the name of who sent it."""
     found = {}
     for path in sorted(VECTORS.glob("*.json")):
         for case in json.loads(path.read_text())["cases"]:
             message = (case.get("request_envelope_decoded") or {}).get("payload")
             if isinstance(message, dict):
-                found[json.dumps(message, sort_keys=True)] = message
+                found[json.dumps(message, sort_keys=True)] = message, str(case.get("caller", ""))
     return list(found.values())

@@ -9,6 +9,7 @@ import pytest
 from scripted_executor import asked_of, collect, states_of, text_of
 
 from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.colonies.events import Hint
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import JobCancelled, JobFailed
 from pollinator_magic.jobs import ConnectionBack, ConnectionLost, Displayed, Job, LogText, Raised, Session, StateChanged
@@ -93,6 +94,36 @@ def test_following_goes_on_where_it_stopped(session, executor, submit):
     rest = list(follow(session.client, process, cursor=cursor))
 
     assert text_of(first) + text_of(rest) == "".join(f"{number}\n" for number in range(10))
+
+
+def test_a_hint_about_the_log_costs_one_request_for_the_log_and_none_for_the_state(
+    session, executor, submit, operations, monkeypatch
+):
+    monkeypatch.setattr("pollinator_magic.jobs.follow.FASTEST_POLL_S", 60.0)
+    monkeypatch.setattr("pollinator_magic.jobs.follow.SLOWEST_POLL_S", 60.0)
+    monkeypatch.setattr("pollinator_magic.jobs.follow.STATE_POLL_S", 60.0)
+    process = submit()
+    executor.assign(10)
+
+    class Hinting:
+        hints = iter([Hint.LOG, Hint.STATE])
+
+        def wait(self, timeout_s):
+            assert timeout_s == 60.0
+            hint = next(self.hints)
+            if hint is Hint.LOG:
+                executor.add_log(process.processid, "line\n")
+            else:
+                executor.close_successful(process.processid)
+            operations.append("hint")
+            return hint
+
+    events = list(follow(session.client, session.client.process(process.processid), hints=Hinting()))
+
+    assert text_of(events) == "line\n"
+    _, after_log, after_state = " ".join(operations).split("hint")
+    assert after_log.split() == ["getlogsmsg"]
+    assert after_state.split() == ["getprocessmsg", "getlogsmsg"]
 
 
 def test_a_cancelled_process_ends_following(session, executor, submit):
