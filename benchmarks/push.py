@@ -1,6 +1,6 @@
 """The first push of 1,000 small files, beside a bare loop of `requests` and boto3 that sends the same.
 
-The loop does nothing else, and is as fast as the Go tools were where both could be measured (see docs/figures.md).
+The loop does nothing else. It stands in for the Go tools, beside which docs/figures.md has figures taken by hand.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A small object goes to S3 in one signed request, without boto3 around it.
 
-boto3's `put_object` takes more than a millisecond of processor time, in which sixteen threads wait for one another, and
-loading boto3 half a second; this takes a third of a millisecond. Whatever does not succeed at once (no bucket, a clock
-that is wrong, a server that asks for patience, a connection that breaks) is left to boto3, which knows what to do.
+boto3's `put_object` takes three times the processor time, in which sixteen threads wait for one another, and loading
+boto3 a quarter of a second. Whatever does not succeed at once (no bucket, a clock that is wrong, a server that asks for
+patience, a connection that breaks) is left to boto3, which knows what to do.
 """
 
 from __future__ import annotations

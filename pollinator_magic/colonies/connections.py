@@ -1,6 +1,6 @@
 """Connections to one server: opened by the rules of `requests`, used through urllib3 alone.
 
-A request through a `requests.Session` costs twice the processor time of the same request through urllib3, and a push of
+A request through a `requests.Session` takes nearly twice the processor time of one through urllib3, and a push of
 a thousand files makes a thousand of them. What `requests` is good at needs to be done once: which proxy to go through,
 which authorities to trust, and what the address looks like then. Cookies, redirects and passwords from files, which a
 session would add, are nothing that a Colonies server is meant to use.

@@ -6,6 +6,7 @@ A directory is moved away as a whole before its files are removed, because that 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -52,9 +53,10 @@ def of_process(project: Project, process_id: str) -> Path | None:
 def size(directory: Path) -> int:
     """Return how many bytes the files below a directory take."""
     total = 0
-    for path in directory.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += path.lstat().st_size
+    for place, directories, names in os.walk(directory):  # not rglob, which raises where a directory goes away
+        for name in (*directories, *names):
+            with contextlib.suppress(OSError):
+                total += os.lstat(f"{place}/{name}").st_size
     return total
 
 

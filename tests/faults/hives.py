@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,6 +84,11 @@ def log_of(client: Colonies, process_id: str) -> str:
         entries += page
         since = page[-1].timestamp
     return "".join(entry.message for entry in entries)
+
+
+def told_tries(log: str) -> int:
+    """Return how many tries a job has had by what its log says."""
+    return max([1, *map(int, re.findall(r"it is run again \(try (\d+) of ", log))])
 
 
 def is_dead(pid: int) -> bool:

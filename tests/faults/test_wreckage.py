@@ -30,6 +30,7 @@ from pollinator_magic.local.core import Core
 from pollinator_magic.local.database import Database, Facts
 from pollinator_magic.local.operations.processes import LongPoll
 from pollinator_magic.local.scheduler import Poll
+from pollinator_magic.local.status import bytes_of
 from pollinator_magic.project import Project
 from pollinator_magic.project import project as project_module
 from tests.colony_server import running_colony
@@ -208,6 +209,23 @@ def test_a_damaged_journal_counts_as_none(tmp_path: Path):
 
 
 # --- the embedded colony ---
+
+
+def test_what_a_home_takes_can_be_told_while_jobs_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path / "work" / "job", a="12345")
+    write(tmp_path / "work" / "other", b="123")
+    scandir = os.scandir
+
+    def as_somebody_removes_a_job(path: object) -> object:
+        if str(path).endswith("/job"):
+            (tmp_path / "work" / "job" / "a").unlink()
+            (tmp_path / "work" / "job").rmdir()
+        return scandir(path)
+
+    directories = (tmp_path / "work").stat().st_size + (tmp_path / "work" / "other").stat().st_size
+    monkeypatch.setattr(os, "scandir", as_somebody_removes_a_job)
+
+    assert directories + 3 <= bytes_of([tmp_path / "work"]) <= 2 * directories + 3
 
 
 def submit(database: Database, **fields: object) -> Process:

@@ -35,7 +35,7 @@ BY_OPERATION = [
     for operation in sorted(ROUTES.keys() & {message.get("msgtype") for message in MESSAGES})
 ]
 CALLERS = {"server": SERVER_KEY, "colony": OWNER_KEY, "alice": ALICE, "ex1": EX1, "ex2": EX2}
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r'"(\w+id)": "[0-9a-f]{64}"')
 _KINDS = {"processid": "process", "targetid": "process", "fileid": "file", "snapshotid": "snapshot"}
 STATUSES = {200, 400, 403, 404, 500}
 
@@ -54,11 +54,12 @@ def signed(raw: bytes, key: PrivateKey, payloadtype: str) -> bytes:
 def requests_of(draw: Any, ids: dict[str, list[str]]) -> bytes:
     """A recorded request, about something that is here, changed in some places, and signed by anybody."""
     message, caller = draw(st.sampled_from(draw(st.sampled_from([REQUESTS, *BY_OPERATION]))))
-    text = json.dumps(message)
-    kinds = [_KINDS.get(name, "identity") for name in re.findall(r'"(\w+)": "[0-9a-f]{64}"', text)]
-    for kind in kinds:
-        text = _ID.sub("<" + draw(st.sampled_from(ids[kind])) + ">", text, count=1) if _ID.search(text) else text
-    message = json.loads(text.replace('"<', '"').replace('>"', '"'))
+
+    def here(match: re.Match[str]) -> str:
+        kind = _KINDS.get(match[1], "identity")
+        return f'"{match[1]}": "{draw(st.sampled_from(ids[kind]))}"'
+
+    message = json.loads(_ID.sub(here, json.dumps(message)))
     payloadtype = str(message.get("msgtype", ""))
     key = CALLERS.get(caller, ALICE) if draw(st.integers(0, 4)) else draw(st.sampled_from(KEYS))
     changed = mutated(message, draw(mutations))
@@ -105,8 +106,8 @@ def everything_can_be_read(colony: InProcess) -> None:
     for executor in alice.executors():
         alice.executor(executor.executorname)
         alice.functions(executor.executorname)
-    for label in alice.labels():
-        for file in alice.files(label.name):
+    for label in (label for label in alice.labels() if label.name):  # without one, files cannot be asked for by name
+        for file in (file for file in alice.files(label.name) if file.name):
             for revision in alice.revisions(label.name, file.name):
                 alice.file(revision.fileid)
     alice.snapshots()

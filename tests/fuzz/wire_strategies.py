@@ -65,9 +65,7 @@ fitting = st.builds(
     st.sampled_from([number for number in ODD_NUMBERS if isinstance(number, int)]) | st.integers(-2, 9),
     st.booleans(),
 )
-mutations = st.lists(
-    st.one_of(*[st.tuples(places.filter(bool), fitting)] * 9, st.tuples(places, hostile)), max_size=2
-)
+mutations = st.lists(st.one_of(*[st.tuples(places.filter(bool), fitting)] * 9, st.tuples(places, hostile)), max_size=2)
 
 RAW_EDITS = [b"", b"null", b"{", b"}", b"[", b'"', b"\\", b"\\ud800", b"\\u0000", b"\xff", b"\0", b"1e999", b"-", b",,"]
 
