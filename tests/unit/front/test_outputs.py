@@ -9,11 +9,12 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.notebook import pictures
 from pollinator_magic.notebook.outputs import MAX_CONTENT, safe_bundle, sandboxed_frame, static_html
+from tests.fuzz.effort import effort
 
 SVG = "<svg xmlns='http://www.w3.org/2000/svg' onload='pwned()'><script>pwned()</script><circle r='4'/></svg>"
 
@@ -175,7 +176,7 @@ def test_hostile_html_is_taken_apart_or_framed(document):
 
 
 @given(st.lists(st.sampled_from([*HOSTILE[:-2], "<b>", "</b>", "'", '"', ">", "<!--", "-->", "&", "]]>"]), max_size=6))
-@settings(max_examples=200, deadline=None)
+@effort(200)
 def test_hostile_html_in_any_company_is_harmless(parts):
     document = "".join(parts)
 
@@ -383,7 +384,7 @@ CONTENT = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*KINDS.split(), VEGA, "application/vnd.plotly.v1+json"]), CONTENT))
-@settings(max_examples=150, deadline=None)
+@effort(150)
 def test_any_bundle_can_be_published(bundle):
     shown, about = safe_bundle(bundle, {"image/png": bundle})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.colonies.models import LogEntry, Process, ProcessState
@@ -19,6 +19,7 @@ from pollinator_magic.jobs.position import Position, Reading, position_file
 from pollinator_magic.jobs.stream import plain
 from pollinator_magic.project import Project
 from pollinator_magic.runner.wire import DISPLAY, RAISED, encode
+from tests.fuzz.effort import effort
 
 JOB = "ab" * 32
 PICTURE = encode(DISPLAY, {"data": {"image/png": "AAAA" * 2000}}, "[picture]", "0a1b2c3d")
@@ -75,7 +76,7 @@ def logs(draw) -> list[LogEntry]:
 
 
 @given(log=logs(), stops=st.lists(st.integers(0, 4), max_size=6))
-@settings(max_examples=150, deadline=None)
+@effort(150)
 def test_readers_one_after_the_other_give_every_event_once_wherever_they_stop(log: list[LogEntry], stops: list[int]):
     with tempfile.TemporaryDirectory() as directory:
         project = Project(Path(directory))

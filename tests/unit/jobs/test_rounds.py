@@ -7,11 +7,12 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.rounds import TOTAL_RATE, AskList, AskLog, AskProcess, Rounds
+from tests.fuzz.effort import effort
 
 WAITING, RUNNING, SUCCESS = ProcessState.WAITING, ProcessState.RUNNING, ProcessState.SUCCESS
 REQUEST_S = 0.01
@@ -100,7 +101,7 @@ class Colony:
 @given(
     waiting=st.integers(0, 30), running=st.integers(0, 60), page=st.sampled_from([0, 10, 100]), seed=st.integers(0, 99)
 )
-@settings(max_examples=60, deadline=None)
+@effort(60)
 def test_when_nothing_happens_it_is_less_than_two_requests_a_second_however_many_jobs(waiting, running, page, seed):
     states = dict.fromkeys(range(waiting), WAITING) | dict.fromkeys(range(waiting, waiting + running), RUNNING)
     colony = Colony(states, page=page)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.errors import ProjectError, UsageError
 from pollinator_magic.project.inputs import check_inputs, write_inputs
 from pollinator_magic.runner import content
 from pollinator_magic.runner.variables import load
+from tests.fuzz.effort import effort
 
 MiB = 1 << 20
 
@@ -187,7 +188,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@effort(60)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3), min_size=1, max_size=4))
 def test_after_any_history_the_values_are_there_and_only_what_changed_was_written(tmp_path_factory, writes, history):
     directory = tmp_path_factory.mktemp("history")

@@ -7,12 +7,13 @@ import threading
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.errors import ProjectError, UsageError
 from pollinator_magic.project import Project, Results
 from pollinator_magic.project.values import GpuRequest
+from tests.fuzz.effort import effort
 
 
 def snapshot(root):
@@ -51,7 +52,7 @@ def test_a_new_project_holds_what_was_asked_for(tmp_path):
     assert project.environment.init == "apt update && apt install -y jq"
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@effort(30)
 @given(
     executors=st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)),
     init=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),

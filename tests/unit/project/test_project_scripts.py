@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.project import Project, build, prepare_scripts
+from tests.fuzz.effort import effort
 
 
 class Site:
@@ -148,7 +149,7 @@ def test_init_sees_the_variables_of_the_job(site):
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@effort(25)
 @given(variables=st.dictionaries(st.sampled_from(["A", "B_1", "_c"]), TEXT), argument=TEXT)
 def test_variables_and_arguments_arrive_as_they_were_given(tmp_path_factory, variables, argument):
     root = tmp_path_factory.mktemp("site")

@@ -9,13 +9,14 @@ import tarfile
 import zipfile
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.jobs.results import Result, Results
 from pollinator_magic.notebook.gallery import kinds, media, result_bundle
 from pollinator_magic.notebook.gallery.kinds import kind_of, preview
 from pollinator_magic.notebook.gallery.preview import Kind
+from tests.fuzz.effort import effort
 from tests.unit.front.gallery import samples
 from tests.unit.front.gallery.harmless import dangers
 
@@ -110,7 +111,7 @@ def test_what_fails_in_a_library_is_one_line_and_no_error(result, monkeypatch):
     assert "\n" not in shown.about
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None)
+@effort(400)
 @given(
     st.sampled_from(ENDINGS),
     st.sampled_from(
@@ -143,7 +144,7 @@ def test_no_bytes_under_any_ending_raise_or_become_markup(
     assert "\x1b" not in "".join(bundle.values())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@effort(150)
 @given(st.sampled_from(sorted(samples.SEEN)), st.data())
 def test_no_damage_to_a_real_file_raises(directory, result, name: str, data):
     content = bytearray((directory / name).read_bytes())
@@ -157,7 +158,7 @@ def test_no_damage_to_a_real_file_raises(directory, result, name: str, data):
     assert "".join(bundle.values()).encode("utf-8")
 
 
-@settings(max_examples=200, deadline=None)
+@effort(200)
 @given(st.text(max_size=60))
 def test_no_name_becomes_markup(name: str):
     from pathlib import Path

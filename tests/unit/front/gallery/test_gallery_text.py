@@ -6,12 +6,13 @@ import re
 from html import unescape
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.notebook.gallery import text
 from pollinator_magic.notebook.gallery.kinds import preview
 from pollinator_magic.notebook.gallery.text import highlighted
+from tests.fuzz.effort import effort
 
 
 def visible(html: str) -> str:
@@ -26,7 +27,7 @@ def test_source_is_coloured_in_the_colours_of_the_theme(result):
     assert visible(shown.html) == "def f():\n    return 'x'  # why"
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=200)
+@effort(200)
 @given(st.text(max_size=80), st.sampled_from([None, *sorted(set(text.LANGUAGES.values()))]))
 def test_highlighting_changes_nothing_but_colours(source: str, language: str | None):
     from pollinator_magic.notebook.gallery.preview import clean
