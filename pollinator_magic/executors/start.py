@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from pollinator_magic.settings import Connection
 
 
-def _own_directory() -> Path:
-    """Return where executors keep the files of their jobs, which nobody else may see."""
-    directory = Path(platformdirs.user_data_dir("pollinator_magic")) / "executors"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return directory
-
-
 def start_process_executor(
     connection: Connection, owner_key: PrivateKey | None, *, name: str, fs_dir: Path | None = None
 ) -> None:
@@ -43,3 +36,10 @@ def start_process_executor(
     if owner_key is not None:
         own = replace(connection, key=stored_key(directory / ".executor" / "executor.key"))
     Worker(own, owner_key, ProcessEngine(directory), name=name, fs_dir=directory).run()
+
+
+def _own_directory() -> Path:
+    """Return where executors keep the files of their jobs, which nobody else may see."""
+    directory = Path(platformdirs.user_data_dir("pollinator_magic")) / "executors"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory
