@@ -180,8 +180,6 @@ class Collector:
                     removed = database.run(sql, number, _LOG_ROWS).rowcount
                 await self._rest_after(removed + _ROWS_OF_PROCESS)
         with database.transaction():
-            graphs = f"SELECT graph FROM processes WHERE number IN ({marks})"  # noqa: S608  marks
-            database.run(f"DELETE FROM graphs WHERE number IN ({graphs})", *numbers)  # noqa: S608  a constant
             records.remove(database, f"number IN ({marks})", *numbers)
         return len(numbers)
 

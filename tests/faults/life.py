@@ -16,7 +16,9 @@ from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import JobFailed, PollinatorError, SubmissionUnclear
 from pollinator_magic.jobs import LogText, submit
 from pollinator_magic.project import Project, data_label, source_label
+from tests.faults.drawing import draw
 from tests.faults.grounds import EXECUTOR
+from tests.faults.points import points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,3 +255,25 @@ def endure(grounds: Grounds, way: str, fault: AtRequest | AfterBytes, life: Life
     except Exception as error:
         raise AssertionError(f"{fault} at {way}, {proxy.traffic}, after {life.errors}: {error!r}") from error
     return shown
+
+
+RUNS = 4
+"""So many runs of one project, the first one from nothing, each with a fault of its own."""
+
+
+def lives(way: str, count: int) -> list[list[int]]:
+    """Return the fault points of this way, those of one life together."""
+    drawn = points(f"network-{way}", count)
+    return [drawn[at : at + RUNS] for at in range(0, len(drawn), RUNS)]
+
+
+def live_through(
+    grounds: Grounds, clean: dict[str, tuple[Traffic, Traffic]], life: Life, way: str, seeds: list[int]
+) -> None:
+    """Run a project once for each fault point, and check everything after each."""
+    cold, warm = clean[way]
+    traffic = cold
+    for seed in seeds:
+        endure(grounds, way, draw(seed, traffic, store=way.endswith("s3")), life)
+        life.change()
+        traffic = warm

@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.drawing import draw
-from tests.faults.life import clean_traffic, endure
+from tests.faults.life import clean_traffic, endure, live_through, lives
 from tests.faults.points import points
-
-_RUNS = 4
-"""So many runs of one project, the first one from nothing, each with a fault of its own."""
-
-
-def lives(way: str, count: int) -> list[list[int]]:
-    drawn = points(f"network-{way}", count)
-    return [drawn[at : at + _RUNS] for at in range(0, len(drawn), _RUNS)]
 
 
 @pytest.mark.parametrize("seeds", lives("client_colony", 28), ids=lambda seeds: str(seeds[0]))
@@ -33,12 +25,3 @@ def test_a_first_push_of_many_files_survives_faults(grounds, new_life, tmp_path,
 
     for seed in points(f"network-many-{way}", 4):
         endure(grounds, way, draw(seed, cold, store=way.endswith("s3")), new_life(files=30))
-
-
-def live_through(grounds, clean, life, way, seeds):
-    cold, warm = clean[way]
-    traffic = cold
-    for seed in seeds:
-        endure(grounds, way, draw(seed, traffic, store=way.endswith("s3")), life)
-        life.change()
-        traffic = warm

@@ -18,14 +18,12 @@ from hypothesis import strategies as st
 
 from pollinator_magic import errors
 from pollinator_magic.cfs.objects import S3Objects
-from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Conditions, File, FunctionSpec
 from pollinator_magic.errors import ConfigurationError, PollinatorError, UnknownExecutor, UnsafeName
 from pollinator_magic.executors.leftovers import Leftovers
 from pollinator_magic.jobs import Session
 from pollinator_magic.local.daemonlog import OneEntry, PrivateLog
 from pollinator_magic.settings import Connection, S3Settings, connection_from_environment
-from tests.colony_server import running_colony
 
 ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: ")
 EVIL = (
@@ -38,18 +36,6 @@ EVIL = (
     "$(touch /tmp/forged); `id` & | > < ' \"",
 )
 OBJECTS = ("plain", "deep/name", "a b?c#d%2e%2e&e+f", "é", "a/../../other/x", "./x", "a//b", "")
-
-
-@pytest.fixture(scope="module")
-def colony():
-    with running_colony() as running:
-        yield running
-
-
-@pytest.fixture
-def client(colony):
-    with Colonies(colony.server, colony.colony, colony.user_key) as user:
-        yield user
 
 
 def own_errors() -> list[type[PollinatorError]]:

@@ -16,18 +16,6 @@ from tests.colony_server import running_colony
 NANOSECONDS = 10**9
 
 
-@pytest.fixture(scope="module")
-def colony():
-    with running_colony() as running:
-        yield running
-
-
-@pytest.fixture
-def client(colony):
-    with Colonies(colony.server, colony.colony, colony.user_key) as user:
-        yield user
-
-
 def submission(colony) -> dict[str, object]:
     return {"spec": {"funcname": "f", "maxexectime": -1, "conditions": {"colonyname": colony.colony}}}
 

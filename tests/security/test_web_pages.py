@@ -7,8 +7,6 @@ import requests
 import websocket
 from signed import signed
 
-from tests.colony_server import running_colony
-
 FOREIGN = (
     "http://evil.example",
     "https://localhost:8888",
@@ -17,12 +15,6 @@ FOREIGN = (
     "null",
     "file://",
 )
-
-
-@pytest.fixture(scope="module")
-def colony():
-    with running_colony() as running:
-        yield running
 
 
 def ask(colony, method: str, path: str, **headers: str) -> requests.Response:
