@@ -88,7 +88,7 @@ def _save(value: Any, directory: str, name: str, settings: Settings, *, limit: i
             from . import variables
 
             if allowed:  # all of it now: below, imports are the cell's
-                from . import pickles, rare, rich  # noqa: F401
+                from . import pickles, rare, rich  # noqa: F401  the codec asks for them below
         with own_imports(hidden=not allowed):
             variables.save(value, directory, name, reads=reads, allow_pickle=allowed, limit=limit)
     except OSError as error:
