@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+    from jupyter_server.serverapp import ServerApp
 
     from pollinator_magic.errors import JobCancelled as JobCancelled
     from pollinator_magic.errors import JobFailed as JobFailed
@@ -72,3 +73,17 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         for name in ("pollinate", "pollinator"):
             shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "_labextension", "dest": "pollinator-magic"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "pollinator_magic"}]
+
+
+def _load_jupyter_server_extension(app: ServerApp) -> None:
+    from pollinator_magic import labserver
+
+    labserver.load(app)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from pollinator_magic.local.routing import Operation
 
+_log = logging.getLogger(__name__)
+
 
 class Core:
     """The database with those who wait for its changes. Everything but slow reads happens on the event loop."""
@@ -32,11 +36,16 @@ class Core:
         self.freshness = Freshness()
         self.hub = Hub(database, self.freshness)
         self.scheduler = Scheduler(database, self.announce)
+        self._keeping: asyncio.Handle | None = None
         self._slow_reads = ThreadPoolExecutor(1, "colony-reader")
         self._reader: Database | None = None  # belongs to the thread of the slow reads
 
     def answer(self, body: bytes) -> tuple[str, object]:
-        """Return the payload type and the reply to a request, or what to await for it; or raise Refused."""
+        """Return the payload type and the reply to a request, or what to await for it; or raise Refused.
+
+        Either is to be passed on `database.when_committed`, and no sooner. That is soon: after the requests that have
+        arrived already, so that they share a commit.
+        """
         request = envelope.read_envelope(body)
         caller = envelope.caller_of(request)
         operation = envelope.route(request)
@@ -47,17 +56,31 @@ class Core:
             loop = asyncio.get_running_loop()
             reply = loop.run_in_executor(self._slow_reads, self._read_slowly, operation, caller, message)
         elif operation.writes:
-            with self.database.transaction():
+            self._keep_soon()
+            with self.database.part():
                 reply = _handle(self.database, operation, caller, message)
-            self.announce()
             if self._file_added and isinstance(reply, File):
                 reply = self._file_added(reply)
         else:
             reply = _handle(self.database, operation, caller, message)
         return operation.msgtype, reply
 
+    def keep(self) -> None:
+        """Commit all that was answered so far, and announce it."""
+        self._keeping = None
+        try:
+            self.database.commit()
+        except sqlite3.Error:  # whoever waits for it has been told, and writes it to the log
+            _log.debug("A commit failed")
+        self.announce()
+
+    def _keep_soon(self) -> None:
+        """Commit once the event loop has dealt with what is there."""
+        if self._keeping is None:
+            self._keeping = asyncio.get_running_loop().call_soon(self.keep)
+
     def announce(self) -> None:
-        """Tell subscribers and waiting executors what the last transactions changed."""
+        """Tell subscribers and waiting executors what was committed since the last time."""
         while self.database.logged:
             self.hub.publish_log(self.database.logged.pop())
         while self.database.changed:
@@ -69,7 +92,8 @@ class Core:
                     self.scheduler.offer(process)
 
     def close(self) -> None:
-        """Drop subscribers, and release the database."""
+        """Keep what was answered, drop subscribers, and release the database."""
+        self.keep()
         self.hub.close()
         self._slow_reads.submit(self._close_reader).result()
         self._slow_reads.shutdown()

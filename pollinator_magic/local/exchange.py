@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 import sqlite3
+import time
 from email.utils import formatdate
 from http.client import responses
 from inspect import isawaitable
@@ -26,7 +27,7 @@ from pollinator_magic.local.routing import Refused
 from pollinator_magic.local.scheduler import Poll
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from tornado.http1connection import HTTP1Connection
     from tornado.httputil import HTTPConnection, RequestStartLine
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MOST_HELD = 256 * 2**20  # bytes of requests that have not come to their end
+_HEAD_WITHIN_S = 300.0
+"""Within what time the next request must come, or the first one."""
+_BODY_WITHIN_S = 60.0
+_LOOK_EVERY_S = 5.0
 
 
 class Entrance(HTTPServerConnectionDelegate):
@@ -46,38 +51,62 @@ class Entrance(HTTPServerConnectionDelegate):
         self.application = application
         self.held = 0
         """How many bytes of unfinished requests are in memory."""
+        self._expected: dict[object, tuple[float, HTTP1Connection]] = {}
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Begin to read a request."""
-        return _Incoming(self, server_conn, request_conn)
+        connection = cast("HTTP1Connection", request_conn)
+        self.expect(server_conn, connection, _HEAD_WITHIN_S)
+        return _Incoming(self, server_conn, connection)
 
     def on_close(self, server_conn: object) -> None:
         """Pass on that a connection has ended."""
+        self.expect_no_more(server_conn)
         self.application.on_close(server_conn)
+
+    def expect(self, server_conn: object, connection: HTTP1Connection, within_s: float) -> None:
+        """Expect the next part of a request within a time."""
+        self._expected[server_conn] = time.monotonic() + within_s, connection
+
+    def expect_no_more(self, server_conn: object) -> None:
+        """Have no expectations: the request is complete, or nobody is there."""
+        self._expected.pop(server_conn, None)
+
+    async def watch(self) -> None:
+        """Hang up on whoever keeps us waiting; one look at all costs less than the timers that tornado has for each."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            now = time.monotonic()
+            for until, connection in list(self._expected.values()):
+                if until < now:
+                    connection.close()
 
 
 class _Incoming(HTTPMessageDelegate):
     """A request of which nobody knows yet what it asks for."""
 
-    def __init__(self, entrance: Entrance, server_conn: object, request_conn: HTTPConnection) -> None:
+    def __init__(self, entrance: Entrance, server_conn: object, connection: HTTP1Connection) -> None:
         self._entrance = entrance
-        self._connections = server_conn, request_conn
+        self._server_conn = server_conn
+        self._connection = connection
         self._target = HTTPMessageDelegate()
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
+        self._entrance.expect(self._server_conn, self._connection, _BODY_WITHIN_S)
         line = cast("RequestStartLine", start_line)
         if line.method == "POST" and line.path == "/api" and is_of_a_program(headers):
-            self._target = Exchange(self._entrance, cast("HTTP1Connection", self._connections[1]))
+            self._target = Exchange(self._entrance, self._connection)
         else:
-            self._target = self._entrance.application.start_request(*self._connections)
+            self._target = self._entrance.application.start_request(self._server_conn, self._connection)
         return self._target.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._target.data_received(chunk)
 
     def finish(self) -> None:
+        self._entrance.expect_no_more(self._server_conn)
         self._target.finish()
 
     def on_connection_close(self) -> None:
@@ -116,8 +145,8 @@ class Exchange(HTTPMessageDelegate):
                 reply = self._wait_for_work(reply)
             if isawaitable(reply):
                 self._later = asyncio.ensure_future(self._answer_later(payloadtype, reply))
-                return
-            self._send(200, envelope.success(payloadtype, reply), payloadtype, reply)
+            else:
+                self._answer(payloadtype, reply)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
             self._fail(error)
 
@@ -131,10 +160,26 @@ class Exchange(HTTPMessageDelegate):
 
     async def _answer_later(self, payloadtype: str, reply: Awaitable[object]) -> None:
         try:
-            answer = await reply
-            self._send(200, envelope.success(payloadtype, answer), payloadtype, answer)
+            self._answer(payloadtype, await reply)
         except Exception as error:  # noqa: BLE001  the same
             self._fail(error)
+
+    def _answer(self, payloadtype: str, reply: object) -> None:
+        """Send the reply once all that it may tell of is kept."""
+        body = envelope.success(payloadtype, reply)
+        assigned = reply if payloadtype == "assignprocessmsg" and isinstance(reply, Process) else None
+        self._when_kept(lambda: self._send(200, body, assigned))
+
+    def _when_kept(self, send: Callable[[], None]) -> None:
+        """Call `send` once all that was asked for so far is kept; refuse if that fails."""
+
+        def go_on(failure: sqlite3.Error | None) -> None:
+            try:
+                self._refuse(failure) if failure else send()
+            except Exception:  # noqa: BLE001  the others wait for their turn
+                _log.exception("A reply could not be sent")
+
+        self._core.database.when_committed(go_on)
 
     def _wait_for_work(self, request: LongPoll) -> Awaitable[Process]:
         """Return what gives work, and wait for it from now on."""
@@ -145,6 +190,10 @@ class Exchange(HTTPMessageDelegate):
         return _work(self._core.scheduler.wait(poll))
 
     def _fail(self, error: Exception) -> None:
+        """Refuse once all is kept that this may tell of."""
+        self._when_kept(lambda: self._refuse(error))
+
+    def _refuse(self, error: Exception) -> None:
         """Refuse, or say that something is wrong here and write the traceback to the log."""
         if not isinstance(error, Refused):
             _log.error("A request failed", exc_info=error)
@@ -155,9 +204,8 @@ class Exchange(HTTPMessageDelegate):
     def _full(self) -> str:
         return f"The disk of the embedded colony is full: free some space for {str(self._core.database.path.parent)!r}"
 
-    def _send(self, status: int, body: bytes, payloadtype: str = "", reply: object = None) -> None:
+    def _send(self, status: int, body: bytes, assigned: Process | None = None) -> None:
         """Send the answer. A process that was assigned to a client that has gone comes back into the queue."""
-        assigned = reply if payloadtype == "assignprocessmsg" and isinstance(reply, Process) else None
         if assigned and not self._connected():
             self._core.scheduler.take_back(assigned)
             assigned = None

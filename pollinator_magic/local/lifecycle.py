@@ -152,9 +152,7 @@ def add_attribute(database: Database, process: Process, attribute: Attribute) ->
     """Attach a key and value to the process; None if this attempt has set that key already."""
     number = records.number_of(database, process.processid)
     kind = AttributeType(attribute.attributetype)
-    added = records.attach(
-        database, process, number, kind=kind, key=attribute.key, value=attribute.value, of_spec=False
-    )
+    added = records.attach(database, process, number, kind=kind, key=attribute.key, value=attribute.value)
     if added:
         records.save(database, process)
     return added
@@ -181,7 +179,6 @@ def _new(database: Database, spec: FunctionSpec, initiator: Member) -> Process:
 
 def _submit(database: Database, process: Process, *, graph: int | None) -> Process:
     records.create(database, process, graph=graph)
-    records.enter(database, process, ProcessState.WAITING)
     return process
 
 

@@ -64,16 +64,23 @@ def number_of(database: Database, processid: str) -> int:
 
 
 def create(database: Database, process: Process, *, graph: int | None) -> None:
-    """Store a process that is new, as a member of this graph; it is in no queue yet."""
+    """Store a process that is new and waits, as a member of this graph; queue and announce it if it can be assigned."""
     conditions = process.spec.conditions
+    env = (process.spec.env or {}).items()
+    process.attributes = [_attribute(process, AttributeType.ENV, key, value) for key, value in env]
+    _set_state(process, ProcessState.WAITING)
     cursor = database.run(
         "INSERT INTO processes (processid, colonyname, state, executortype, label, initiatorname, executorid,"
-        " submitted, rank, graph, document) VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, x'')",
-        *(process.processid, conditions.colonyname, ProcessState.WAITING, conditions.executortype, process.spec.label),
-        *(process.initiatorname, _microseconds(process.submissiontime), process.prioritytime, graph),
+        " submitted, rank, deadline, graph, document) VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?)",
+        *(process.processid, conditions.colonyname, process.state, conditions.executortype, process.spec.label),
+        *(process.initiatorname, _microseconds(process.submissiontime), process.prioritytime),
+        *(_microseconds(process.waitdeadline), graph, msgspec.json.encode(process)),
     )
-    for key, value in (process.spec.env or {}).items():
-        attach(database, process, cursor.lastrowid, kind=AttributeType.ENV, key=key, value=value, of_spec=True)
+    number = int(cursor.lastrowid or 0)
+    database.run_many(
+        "INSERT INTO attributes VALUES (?, ?, 1)", [(added.attributeid, number) for added in process.attributes]
+    )
+    _present(database, process, number)
 
 
 def save(database: Database, process: Process) -> int:
@@ -93,49 +100,24 @@ def save(database: Database, process: Process) -> int:
 
 
 def enter(database: Database, process: Process, state: ProcessState) -> None:
-    """Store the process in this state, in the queue if it can be assigned, and let it be announced."""
-    process.state = state
-    for attribute in process.attributes:
-        attribute.state = state
+    """Store the process in this state; queue it if it can be assigned, and announce it."""
+    _set_state(process, state)
     number = save(database, process)
-    database.run("DELETE FROM queue WHERE process = ?", number)
-    if process.waitforparents and state is ProcessState.WAITING:
-        return  # nobody can have it yet, so nobody needs to hear of it
-    if state is ProcessState.WAITING:
-        conditions = process.spec.conditions
-        cpu, mem = resources.millicores(conditions.cpu), resources.memory_bytes(conditions.mem)
-        for name in set(conditions.executornames or [""]):
-            database.run(
-                "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?)",
-                *(conditions.colonyname, conditions.executortype, name, process.prioritytime, number, cpu, mem),
-            )
-    database.note_change(process)
+    database.run_many(
+        "DELETE FROM queue WHERE colonyname = ? AND executortype = ? AND executorname = ? AND prioritytime = ?"
+        " AND process = ?",
+        _places(process, number),
+    )
+    _present(database, process, number)
 
 
 def attach(
-    database: Database,
-    process: Process,
-    number: int | None,
-    *,
-    kind: AttributeType,
-    key: str,
-    value: str,
-    of_spec: bool,
+    database: Database, process: Process, number: int, *, kind: AttributeType, key: str, value: str
 ) -> Attribute | None:
-    """Add an attribute to the process, which is yet to be saved; None if it has one of this kind and key already."""
-    attributeid = hashlib.sha256(f"{process.processid}:{int(kind)}:{key}".encode()).hexdigest()
-    cursor = database.run("INSERT OR IGNORE INTO attributes VALUES (?, ?, ?)", attributeid, number, of_spec)
-    if not cursor.rowcount:
+    """Add an executor's attribute to the process, which is yet to be saved; None if it has one of this key already."""
+    attribute = _attribute(process, kind, key, value)
+    if not database.run("INSERT OR IGNORE INTO attributes VALUES (?, ?, 0)", attribute.attributeid, number).rowcount:
         return None
-    attribute = Attribute(
-        attributeid=attributeid,
-        targetid=process.processid,
-        targetcolonyname=process.spec.conditions.colonyname,
-        targetprocessgraphid=process.processgraphid,
-        attributetype=kind,
-        key=key,
-        value=value,
-    )
     process.attributes.append(attribute)
     if kind is AttributeType.ENV:
         process.spec.env = {**(process.spec.env or {}), key: value}
@@ -163,6 +145,46 @@ def remove(database: Database, condition: str, *parameters: object) -> None:
         database.run(f"DELETE FROM {table} WHERE process IN ({numbers})", *parameters)  # noqa: S608  as above
     database.run(f"DELETE FROM processes WHERE {condition}", *parameters)  # noqa: S608  as above
     database.run_many("DELETE FROM graphs WHERE number = ?", graphs)
+
+
+def _attribute(process: Process, kind: AttributeType, key: str, value: str) -> Attribute:
+    return Attribute(
+        attributeid=hashlib.sha256(f"{process.processid}:{int(kind)}:{key}".encode()).hexdigest(),
+        targetid=process.processid,
+        targetcolonyname=process.spec.conditions.colonyname,
+        targetprocessgraphid=process.processgraphid,
+        attributetype=kind,
+        key=key,
+        value=value,
+    )
+
+
+def _set_state(process: Process, state: ProcessState) -> None:
+    process.state = state
+    for attribute in process.attributes:
+        attribute.state = state
+
+
+def _present(database: Database, process: Process, number: int) -> None:
+    """Queue the process if it can be assigned, and let its state be announced."""
+    waiting = process.status is ProcessState.WAITING
+    if waiting and process.waitforparents:
+        return  # nobody can have it yet, so nobody needs to hear of it
+    if waiting:
+        conditions = process.spec.conditions
+        cpu, mem = resources.millicores(conditions.cpu), resources.memory_bytes(conditions.mem)
+        rows = [(*place, cpu, mem) for place in _places(process, number)]
+        database.run_many("INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    database.note_change(process)
+
+
+def _places(process: Process, number: int) -> list[tuple[object, ...]]:
+    """Return the keys of the rows that it has in the queue while it can be assigned."""
+    conditions = process.spec.conditions
+    return [
+        (conditions.colonyname, conditions.executortype, name, process.prioritytime, number)
+        for name in set(conditions.executornames or [""])
+    ]
 
 
 def _microseconds(text: str) -> int | None:

@@ -79,6 +79,7 @@ class InProcess:
     async def _answer(self, body: bytes) -> tuple[bytes, int]:
         try:
             payloadtype, reply = self.core.answer(body)
+            self.core.keep()
             if isawaitable(reply):
                 reply = await reply
         except Refused as refusal:

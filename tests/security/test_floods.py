@@ -138,9 +138,14 @@ def is_hung_up_soon(connection: socket.socket) -> bool:
     return is_hung_up(connection)
 
 
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange_module, "_HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(exchange_module, "_BODY_WITHIN_S", 0.2)
+    monkeypatch.setattr(exchange_module, "_LOOK_EVERY_S", 0.05)
+
+
 def test_who_says_nothing_or_does_not_finish_is_hung_up_on(colony, knock, monkeypatch):
-    monkeypatch.setattr(server_module, "_HEAD_WITHIN_S", 0.3)
-    monkeypatch.setattr(server_module, "_BODY_WITHIN_S", 0.3)
+    be_impatient(monkeypatch)
     colony.restart()
 
     silent, slow_head, slow_body = knock(), knock(b"POST /api HTTP/1.1\r\nHo"), knock(head(100) + b"{")
@@ -152,8 +157,7 @@ def test_who_says_nothing_or_does_not_finish_is_hung_up_on(colony, knock, monkey
 
 
 def test_an_answer_that_is_waited_for_is_not_hung_up_on(colony, monkeypatch):
-    monkeypatch.setattr(server_module, "_HEAD_WITHIN_S", 0.2)
-    monkeypatch.setattr(server_module, "_BODY_WITHIN_S", 0.2)
+    be_impatient(monkeypatch)
     colony.restart()
     key = colony.new_executor("ex")
 

@@ -51,8 +51,9 @@ def add(database: Database, caller: str, message: AddFile) -> File:
     if file is None:
         raise Refused(400, "Failed to add file, msg.File is nil")
     access.member_of(database, caller, file.colonyname)
-    file.fileid = secrets.token_hex(32)
-    file.added = format_time(records.moment(database.now_ns()))
+    now_ns = database.now_ns()
+    file.fileid = f"{now_ns:016x}{secrets.token_hex(24)}"  # in the order of time: one page of the index, not any
+    file.added = format_time(records.moment(now_ns))
     database.run(
         "UPDATE files SET latest = 0 WHERE colonyname = ? AND label = ? AND name = ? AND latest = 1",
         *(file.colonyname, file.label, file.name),

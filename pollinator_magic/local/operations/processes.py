@@ -131,7 +131,7 @@ def processes(database: Database, caller: str, message: ListProcesses) -> list[m
             raise Refused(400, f"User <{message.initiator}> does not exist")
         column, value = " AND initiatorname = ?", message.initiator
     elif message.label:
-        column, value = " AND label = ?", message.label
+        column, value = " AND label = ? AND label != ''", message.label  # as its index says
     rows = database.all(
         f"SELECT document FROM processes WHERE colonyname = ? AND state = ?{column} ORDER BY rank LIMIT ?",  # noqa: S608  constants
         *(message.colonyname, message.state),
@@ -147,9 +147,10 @@ def history(database: Database, caller: str, message: History) -> list[msgspec.R
     if ProcessState(message.state) is ProcessState.UNKNOWN:
         raise Refused(400, "Failed to get process history, invalid msg.State")
     rows = database.all(
-        "SELECT document FROM processes WHERE colonyname = ? AND submitted >= ? AND state = ?"
-        " AND (? = '' OR executorid = ?) ORDER BY submitted",
-        *(message.colonyname, database.now_ns() // 1000 - message.seconds * 10**6, message.state),
+        "SELECT document FROM processes WHERE number > coalesce("
+        " (SELECT number FROM processes WHERE submitted < ? ORDER BY number DESC LIMIT 1), 0)"  # numbered as submitted
+        " AND +colonyname = ? AND +state = ? AND (? = '' OR executorid = ?) ORDER BY number",
+        *(database.now_ns() // 1000 - message.seconds * 10**6, message.colonyname, message.state),
         *(message.executorid, message.executorid),
     )
     return [msgspec.Raw(row[0]) for row in rows] or None

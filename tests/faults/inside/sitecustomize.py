@@ -3,8 +3,8 @@
 Nothing happens but in the process whose command line holds POLLINATOR_FAULT_IN, so that the jobs and helpers that it
 starts are as they always are.
 
-POLLINATOR_FAULT_COMMIT   `12 before` or `12 after`: die by SIGKILL at the twelfth transaction that changes something,
-                          just before it is committed, or after that, before anybody is told
+POLLINATOR_FAULT_COMMIT   `12 before` or `12 after`: die by SIGKILL at the twelfth commit of something that has changed,
+                          just before it, or just after it, before anybody is told
 POLLINATOR_FAULT_CLOCK    a file of eight bytes: by how many nanoseconds the process's clock is wrong, at any moment
 """
 
@@ -15,28 +15,32 @@ import sys
 
 
 def _die_at_commit(number: int, moment: str) -> None:
-    import contextlib
     import signal
 
     from pollinator_magic.local.database import Database
 
-    original = Database.transaction
-    seen = 0
+    commit, tell = Database.commit, Database._end
+    seen = changes = 0
 
-    @contextlib.contextmanager
-    def transaction(self):
-        nonlocal seen
-        before = self.changes
-        with original(self):
-            yield
-            counts = self.changes != before
-            seen += counts
-            if counts and (seen, moment) == (number, "before"):
+    def die(database: Database, now: str) -> None:
+        nonlocal seen, changes
+        if database.changes != changes:
+            if (seen + 1, now) == (number, moment):
                 os.kill(os.getpid(), signal.SIGKILL)
-        if counts and (seen, moment) == (number, "after"):
-            os.kill(os.getpid(), signal.SIGKILL)
+            if now == "after":
+                seen, changes = seen + 1, database.changes
 
-    Database.transaction = transaction
+    def dying_commit(database: Database) -> None:
+        if database.uncommitted:
+            die(database, "before")
+        commit(database)
+
+    def dying_tell(database: Database, failure: Exception | None) -> None:
+        if failure is None:
+            die(database, "after")
+        tell(database, failure)
+
+    Database.commit, Database._end = dying_commit, dying_tell
 
 
 def _set_clock(path: str) -> None:

@@ -150,7 +150,7 @@ def test_a_small_file_costs_one_round_trip_to_s3(s3, tmp_path, monkeypatch, size
     file = tmp_path / "small.bin"
     file.write_bytes(b"x" * size)
     store.put(new_object_name(), file, lambda _: None)  # makes the bucket
-    sent = _requests_sent(monkeypatch)
+    sent = _requests_sent(monkeypatch, s3)
     name = new_object_name()
 
     store.put(name, file, lambda _: None)
@@ -164,7 +164,7 @@ def test_what_one_request_does_not_achieve_is_left_to_boto3(s3, tmp_path, monkey
     store = S3Objects(s3.settings(f"bucket-{uuid.uuid4().hex[:12]}"))
     file = tmp_path / "small.bin"
     file.write_bytes(b"content")
-    sent = _requests_sent(monkeypatch)
+    sent = _requests_sent(monkeypatch, s3)
     name = new_object_name()
 
     store.put(name, file, lambda _: None)
@@ -174,16 +174,18 @@ def test_what_one_request_does_not_achieve_is_left_to_boto3(s3, tmp_path, monkey
     assert b"".join(store.read(name)) == b"content"
 
 
-def _requests_sent(monkeypatch):
-    """Return a list that grows with every request to an object store."""
+def _requests_sent(monkeypatch, s3):
+    """Return a list that grows with every request to this object store."""
     sent, begin, add = [], HTTPConnection.putrequest, HTTPConnection.putheader
 
     def putrequest(connection, method, url, **options):
-        sent.append((method, url, []))
+        if connection.port == s3.port:
+            sent.append((method, url, []))
         begin(connection, method, url, **options)
 
     def putheader(connection, header, *values):
-        sent[-1][2].append(header.title() if isinstance(header, str) else header.decode().title())
+        if connection.port == s3.port:
+            sent[-1][2].append(header.title() if isinstance(header, str) else header.decode().title())
         add(connection, header, *values)
 
     monkeypatch.setattr(HTTPConnection, "putrequest", putrequest)
