@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_atomically(file: Path, content: bytes) -> None:
+def write_atomically(file: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file so that readers see the old content or the new one, making its directory where needed.
 
-    What a killed process leaves behind has a name that is never synchronised.
+    What a killed process leaves behind has a name that is never synchronised. `mode` is what a new file may allow.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}")
     try:
-        write_new(temporary, content)
+        write_new(temporary, content, mode=mode)
         temporary.replace(file)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -28,7 +29,7 @@ def write_atomically(file: Path, content: bytes) -> None:
         raise
 
 
-def write_new(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file that was not there; whatever has its name, also a link that leads elsewhere, is left alone."""
-    with file.open("xb") as sink:  # O_EXCL, which follows no link
+    with open(file, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as sink:  # O_EXCL follows no link
         sink.write(content)

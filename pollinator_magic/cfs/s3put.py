@@ -11,9 +11,10 @@ import hashlib
 import hmac
 import os
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pollinator_magic.colonies.bulk import BulkConnections
 from pollinator_magic.colonies.connections import Connections, TooLarge, certificate_authorities, failures
 
 if TYPE_CHECKING:
@@ -32,11 +33,10 @@ class SignedPut:
         self._read_timeout_s = read_timeout_s
         self._failures = 0
         authorities = os.environ.get("AWS_CA_BUNDLE") or certificate_authorities()  # those that boto3 trusts
-        self._connections = Connections(
-            f"{'https' if settings.tls else 'http'}://{settings.endpoint}",
-            connect_timeout_s=connect_timeout_s,
-            verify=(authorities or True) if settings.verify else False,
-        )
+        verify: bool | str = (authorities or True) if settings.verify else False
+        url = f"{'https' if settings.tls else 'http'}://{settings.endpoint}"
+        self._connections = Connections(url, connect_timeout_s=connect_timeout_s, verify=verify)
+        self._bulk = BulkConnections(url, connect_timeout_s=connect_timeout_s, verify=verify)
 
     def put(self, name: str, content: bytes) -> bool:
         """Store an object, and return whether that has succeeded; the object may exist even if it has not."""
@@ -44,10 +44,10 @@ class SignedPut:
             return False
         path = f"/{quote(self._settings.bucket)}/{quote(name)}"
         headers = signed(self._settings, "PUT", path, content, datetime.now(timezone.utc))
+        request = ("PUT", path, content)
+        limits: Any = {"headers": headers, "read_timeout_s": self._read_timeout_s, "most": _LARGEST_ANSWER}
         try:
-            answer = self._connections.exchange(
-                "PUT", path, content, headers=headers, read_timeout_s=self._read_timeout_s, most=_LARGEST_ANSWER
-            )
+            answer = self._bulk.exchange(*request, **limits) or self._connections.exchange(*request, **limits)
         except TooLarge:
             return False
         except failures():

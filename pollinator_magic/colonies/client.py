@@ -421,7 +421,7 @@ class Colonies:
         """
         record = _without(file, "fileid", "sequencenr", "added")
         record["colonyname"] = file.colonyname or self.colony
-        return self.rpc.call("addfilemsg", {"file": record}, File)
+        return self.rpc.call("addfilemsg", {"file": record}, File, bulk=True)
 
     def file(self, file_id: str) -> File:
         """Return one revision by its id."""

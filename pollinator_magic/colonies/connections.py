@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _KEPT_OPEN = 32  # more than the threads of a transfer
 _CHUNK = 256 * 1024
-_SLOWEST = 4096  # bytes a second; a timeout begins anew with every byte, so that it alone does not end a trickle
+SLOWEST = 4096  # bytes a second; a timeout begins anew with every byte, so that it alone does not end a trickle
 
 
 class TooLarge(Exception):
@@ -85,7 +85,7 @@ class Connections:
                 size += len(chunk)
                 if size > most:
                     raise TooLarge
-                if time.monotonic() - began > read_timeout_s + size / _SLOWEST:
+                if time.monotonic() - began > read_timeout_s + size / SLOWEST:
                     raise ReadTimeoutError(pool, path, "the answer only trickles")
                 chunks.append(chunk)
             if not chunks and method == "POST" and _is_cut(response.headers):
@@ -105,13 +105,11 @@ class Connections:
         """Return the connections, and what precedes a path: the server's address if a proxy has to be told it."""
         from requests import Request
         from requests.adapters import HTTPAdapter
-        from requests.utils import get_environ_proxies
 
         with self._opening:
             if self._opened is None:
                 url = self._url + "/"
-                # a proxy cannot reach our loopback
-                proxies = {} if is_loopback(urlsplit(url).hostname or "") else get_environ_proxies(url)
+                proxies = proxies_for(url)
                 request = Request("POST", url).prepare()
                 self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_KEPT_OPEN)
                 pool: Any = self._adapter.get_connection_with_tls_context(request, self._verify, proxies=proxies)
@@ -137,6 +135,13 @@ def failures() -> tuple[type[Exception], ...]:
     from urllib3.exceptions import HTTPError
 
     return HTTPError, RequestException
+
+
+def proxies_for(url: str) -> dict[str, str]:
+    """Return the proxies that the environment names for an address; none for our loopback: they cannot reach it."""
+    from requests.utils import get_environ_proxies
+
+    return {} if is_loopback(urlsplit(url).hostname or "") else dict(get_environ_proxies(url))
 
 
 def is_loopback(host: str) -> bool:

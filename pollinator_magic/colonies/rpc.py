@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from pollinator_magic.colonies.bulk import BulkConnections
 from pollinator_magic.colonies.connections import Connections, TooLarge, certificate_authorities, failures
 from pollinator_magic.colonies.envelope import Request, printable, seal, short, unseal
 from pollinator_magic.errors import InvalidReply, ServerError, ServerUnreachable
@@ -56,11 +57,9 @@ class Rpc:
         """What to do when nobody answers."""
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._connections = Connections(
-            server.url,
-            connect_timeout_s=connect_timeout_s,
-            verify=(certificate_authorities() or True) if verify else False,
-        )
+        authorities = (certificate_authorities() or True) if verify else False
+        self._connections = Connections(server.url, connect_timeout_s=connect_timeout_s, verify=authorities)
+        self._bulk = BulkConnections(server.url, connect_timeout_s=connect_timeout_s, verify=authorities)
         self._counting = threading.Lock()
         self._last_reply = time.monotonic()
         self._closing = threading.Event()
@@ -72,12 +71,14 @@ class Rpc:
         reply: type[T],
         *,
         repeatable: bool = True,
+        bulk: bool = False,
         read_timeout_s: float | None = None,
     ) -> T:
         """Carry out one operation and return its reply as a value of type `reply` (a list is never None).
 
         `repeatable`: whether carrying it out twice does no harm, so that it may be sent again when the connection
-        breaks. `read_timeout_s` is for operations that wait on the server. Raises ServerError.
+        breaks. `bulk`: whether it is one of a thousand that a transfer sends, and repeatable.
+        `read_timeout_s` is for operations that wait on the server. Raises ServerError.
         """
         request = Request(self.server, self.key.identity, msgtype, message)
         if not repeatable:
@@ -87,8 +88,9 @@ class Rpc:
         attempt = 0
         while True:
             try:
-                answer, status = self._post(seal(self.key, msgtype, message), read_timeout_s or self._read_timeout_s)
-                return unseal(answer, status, reply, request)
+                answer = self._in_bulk(seal(self.key, msgtype, message)) if bulk and attempt == 0 else None
+                answer = answer or self._post(seal(self.key, msgtype, message), read_timeout_s or self._read_timeout_s)
+                return unseal(answer.body, answer.status, reply, request)
             except ServerUnreachable as error:
                 lost = lost or error.sent
                 late = attempt > 0 and time.monotonic() - started > _PATIENCE_S
@@ -112,27 +114,46 @@ class Rpc:
         """Close the connections and end the waiting between retries."""
         self._closing.set()
         self._connections.close_idle()
+        self._bulk.close_idle()
 
     def __repr__(self) -> str:
         return f"Rpc({self.server.url}, identity {short(self.key.identity)})"
 
-    def _post(self, body: bytes, read_timeout_s: float) -> tuple[bytes, int]:
+    def _post(self, body: bytes, read_timeout_s: float) -> Answer:
         try:
             answer = self._exchange("POST", "/api", body, read_timeout_s)
         except TooLarge:
-            raise InvalidReply(f"The answer of {self.server} is larger than {_LARGEST_REPLY >> 20} MiB.") from None
+            raise self._too_large() from None
         except failures() as error:
             raise self._unreachable(error, read_timeout_s) from error
         self._refuse_redirect(answer)
         self._last_reply = time.monotonic()
-        return answer.body, answer.status
+        return answer
+
+    def _in_bulk(self, body: bytes) -> Answer | None:
+        """Return the answer, or None if it has to be asked for in the ordinary way."""
+        try:
+            answer = self._bulk.exchange(
+                "POST", "/api", body, headers=_HEADERS, read_timeout_s=self._read_timeout_s, most=_LARGEST_REPLY
+            )
+        except TooLarge:
+            raise self._too_large() from None
+        if answer is not None:
+            self._count()
+        return answer
 
     def _exchange(self, method: str, path: str, body: bytes | None, read_timeout_s: float) -> Answer:
-        with self._counting:
-            self.requests += 1
+        self._count()
         return self._connections.exchange(
             method, path, body, headers=_HEADERS, read_timeout_s=read_timeout_s, most=_LARGEST_REPLY
         )
+
+    def _count(self) -> None:
+        with self._counting:
+            self.requests += 1
+
+    def _too_large(self) -> InvalidReply:
+        return InvalidReply(f"The answer of {self.server} is larger than {_LARGEST_REPLY >> 20} MiB.")
 
     def _refuse_redirect(self, answer: Answer) -> None:
         if not 300 <= answer.status < 400:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.client import Colonies
+from pollinator_magic.colonies.connections import Answer
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import (
     Conditions,
@@ -63,11 +64,12 @@ class InProcess:
         """Return a client whose requests come straight here; `alter` may change what it gets for them."""
         client = Colonies(Server("127.0.0.1", 1, tls=False), COLONY, key)
 
-        def post(body: bytes, _read_timeout_s: float) -> tuple[bytes, int]:
+        def post(body: bytes, _read_timeout_s: float) -> Answer:
             answer = self.ask(body)
-            return alter(body, answer) if alter else answer
+            content, status = alter(body, answer) if alter else answer
+            return Answer(status, "", content)
 
-        client.rpc._post = post
+        client.rpc._post, client.rpc._in_bulk = post, lambda _body: None
         return client
 
     def close(self) -> None:
