@@ -25,6 +25,7 @@ from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import AccessDenied, ConfigurationError, InvalidReply, PollinatorError, ServerUnreachable
 from pollinator_magic.executors.budget import Budget
+from pollinator_magic.executors.environment import wait_for_environment
 from pollinator_magic.executors.registration import register
 from pollinator_magic.executors.run import Run
 from pollinator_magic.executors.specs import STATE_DIRECTORY
@@ -205,6 +206,8 @@ class Worker:
         patience_s = self._poll_s if self._budget.idle else min(self._poll_s, _BUSY_POLL_S)
         began = time.monotonic()
         process = self._polling.assign(patience_s, cpu=room.cpu, mem=room.mem)
+        if process is not None and not self._connection.embedded:  # that one stores a process in one go
+            wait_for_environment(self._polling, process)
         if process is None:  # a server that does not wait shall not be asked a hundred times a second
             self._stopping.wait(max(0.0, began + _SHORTEST_POLL_S - time.monotonic()))
         return process

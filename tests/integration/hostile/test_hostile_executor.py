@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hostile_server import eventually
-from upstream_traps import old_capabilities, sleep_through
+from upstream_traps import LateEnvironment, old_capabilities, sleep_through
 
 from pollinator_magic.colonies.envelope import seal
 from pollinator_magic.colonies.keys import PrivateKey
-from pollinator_magic.colonies.models import ProcessState
+from pollinator_magic.colonies.models import Conditions, FunctionSpec, ProcessState
 from pollinator_magic.errors import ConfigurationError, JobCancelled, JobFailed
 from pollinator_magic.executors.process import ProcessEngine
 from pollinator_magic.executors.start import start_process_executor
 from pollinator_magic.executors.worker import Worker
-from pollinator_magic.jobs import submit
+from pollinator_magic.jobs import Job, submit
 from pollinator_magic.jobs.executors import Condition, survey
 from tests.jobs import ENDLESS, WAIT_S, contents, follow_until_text, own_lines, run
 
@@ -47,6 +47,28 @@ def test_a_job_that_wakes_nobody_up_is_taken_by_the_next_short_poll(session, pro
     hostile.instead("assignprocessmsg", sleep_through)
 
     assert run(session, project, "print('taken')").succeeded
+
+
+def test_a_job_that_is_given_out_before_its_environment_is_stored_gets_all_of_it(session, hostile, executor):
+    late = LateEnvironment()
+    hostile.alters("assignprocessmsg", late.assigned)
+    hostile.alters("getprocessmsg", late.read)
+    spec = FunctionSpec(
+        funcname="execute",
+        kwargs={"cmd": "env", "args": []},
+        env={"FIRST": "1", "SECOND": "2"},
+        conditions=Conditions(
+            colonyname=session.connection.colony, executortype="container-executor", executornames=[executor]
+        ),
+        maxexectime=60,
+    )
+
+    process_id = session.client.submit(spec).processid
+    eventually(lambda: late.asked >= 3)
+    hostile.relent()
+
+    log = str(Job.attach(session, process_id).wait(WAIT_S).log)
+    assert {"FIRST=1", "SECOND=2"} <= set(log.splitlines())
 
 
 def test_an_executor_never_asks_for_longer_than_a_lost_wake_up_may_cost(colony, storage, hostile):

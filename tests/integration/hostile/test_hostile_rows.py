@@ -156,6 +156,9 @@ ROWS = {
         "test_a_snapshot_whose_files_were_removed_is_refused_as_a_whole",
         "test_a_snapshot_with_a_file_of_another_label_is_refused_as_a_whole",
     ],
+    "6.4 variables that are stored after their process": [
+        "test_a_job_that_is_given_out_before_its_environment_is_stored_gets_all_of_it",
+    ],
     "8 processes that went back to the queue": [
         "test_a_process_that_went_back_to_the_queue_is_waiting_whatever_times_are_left_of_its_last_attempt",
         "test_a_process_assigned_in_a_reply_that_was_lost_is_run",

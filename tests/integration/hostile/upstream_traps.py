@@ -84,6 +84,27 @@ async def _is_asked_for(exchange: Exchange) -> bool:
     return any(not asked or executor["executorname"] in asked for asked in names)
 
 
+class LateEnvironment:
+    """A process is given out before its environment is stored, of which a part is there when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def assigned(self, exchange: Exchange) -> None:
+        if exchange.status == 200:
+            _keep_of_environment(exchange.reply, 0)
+
+    def read(self, exchange: Exchange) -> None:
+        if exchange.status == 200:
+            self.asked += 1
+            _keep_of_environment(exchange.reply, 1 if self.asked == 1 else 99)
+
+
+def _keep_of_environment(process: dict[str, Any], count: int) -> None:
+    process["spec"]["env"] = dict(list(process["spec"]["env"].items())[:count])
+    process["attributes"] = [one for one in process["attributes"] if one["key"] in process["spec"]["env"]]
+
+
 def double_errors(exchange: Exchange) -> None:
     """Write the error twice."""
     if exchange.status == 400:
