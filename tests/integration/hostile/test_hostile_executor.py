@@ -55,12 +55,20 @@ def test_a_job_that_is_given_out_before_its_environment_is_stored_gets_all_of_it
     hostile.alters("getprocessmsg", late.read)
     spec = FunctionSpec(
         funcname="execute",
-        kwargs={"cmd": "env", "args": []},
+        kwargs={"cmd": "env", "args": [], "docker-image": "", "init-cmd": "", "rebuild-image": False},
         env={"FIRST": "1", "SECOND": "2"},
         conditions=Conditions(
-            colonyname=session.connection.colony, executortype="container-executor", executornames=[executor]
+            colonyname=session.connection.colony,
+            executortype="container-executor",
+            executornames=[executor],
+            nodes=1,
+            processespernode=1,
+            cpu="250m",
+            mem="16Mi",
+            walltime=60,
         ),
-        maxexectime=60,
+        maxexectime=59,
+        maxretries=1,
     )
 
     process_id = session.client.submit(spec).processid
