@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from datetime import date
 
-from benchmarks import figures, firstline, hello, load, log, push, queue, server, tree, warm
+from benchmarks import figures, firstline, hello, labext, load, log, push, queue, server, tree, warm
 from benchmarks.report import Options
 
 _ALL = {
@@ -22,6 +22,7 @@ _ALL = {
     "firstline": firstline,
     "hello": hello,
     "load": load,
+    "labext": labext,
     "queue": queue,
     "tree": tree,
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Never, Self
 
-_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD", re.IGNORECASE)
+_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
 
 
 class Hidden(str):
@@ -49,4 +49,9 @@ def adopt(variables: Mapping[str, str]) -> None:
 
 def hide_secrets(variables: Mapping[str, str]) -> dict[str, str]:
     """Return environment variables of which those that are secret by their names show no values."""
-    return {name: Hidden(value) if _SECRET.search(name) else value for name, value in variables.items()}
+    return {name: Hidden(value) if is_secret(name) else value for name, value in variables.items()}
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a variable of this name is a secret, as far as its name tells."""
+    return _SECRET.search(name) is not None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from pollinator_magic.jobs import Session
+    from pollinator_magic.jobs.ledger import Origin
     from pollinator_magic.options import RunOptions
     from pollinator_magic.project import Project, Runner
     from pollinator_magic.screen import JobView, Screen
@@ -54,6 +55,8 @@ class Run:
     screen: Screen
     runner: Runner | None = None
     """How the notebook runner runs it; None to run it plainly."""
+    origin: Origin | None = None
+    """The cell that it is submitted from, if it is one."""
 
     async def start(self, source: str | None = None, *, submitted: Callable[[Job], None] = lambda _: None) -> Job:
         """Submit, and unless detached follow to the end; return the job or raise what became of it.
@@ -69,6 +72,7 @@ class Run:
                     runner=self.runner,
                     progress=progress,
                     announce=self.screen.say,
+                    origin=self.origin,
                 )
         except KeyboardInterrupt:
             raise Interrupted(

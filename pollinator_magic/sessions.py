@@ -29,17 +29,18 @@ _colony: LocalColony | None = None
 _guard = threading.Lock()
 
 
-def connect(where: str | None = None, *, announce: Callable[[str], None] | None = None) -> Session:
+def connect(where: str | None = None, *, start: bool = True, announce: Callable[[str], None] | None = None) -> Session:
     """Return the session for `local` (the embedded colony, started if need be) or `remote` (the environment's).
 
     None means the environment's colony if it names one, else the embedded one. `announce` is told, in one line, when
-    the embedded colony has to be started first. Raises ConfigurationError or LocalColonyError.
+    the embedded colony has to be started first; without `start` it is not. Raises ConfigurationError or
+    LocalColonyError.
     """
     if where not in {None, LOCAL, "remote"}:
         raise UsageError(f"There is no colony {where!r}: use 'local' or 'remote'.")
     kind = where or ("remote" if is_configured() else LOCAL)
     with _guard:
-        connection = _embedded(announce) if kind == LOCAL else connection_from_environment()
+        connection = _embedded(announce, start=start) if kind == LOCAL else connection_from_environment()
         session = _sessions.get(kind)
         if session is None or session.connection != connection:
             if session is not None:
@@ -69,12 +70,12 @@ def use_environment_file(path: Path) -> tuple[Session, User]:
     return connect("remote"), user
 
 
-def _embedded(announce: Callable[[str], None] | None) -> Connection:
+def _embedded(announce: Callable[[str], None] | None, *, start: bool) -> Connection:
     from pollinator_magic.local.colony import LocalColony
 
     global _colony  # noqa: PLW0603  it remembers that its daemon has answered, which saves a request a cell
     if _colony is None or _colony.home != LocalColony().home:
         _colony = LocalColony()
-    if announce is not None and not _colony.running:
+    if start and announce is not None and not _colony.running:
         announce("Starting the embedded colony on this machine …")
-    return _colony.connection()
+    return _colony.connection(start=start)

@@ -28,6 +28,7 @@ __all__ = [
     "Server",
     "StorageSettings",
     "connection_from_environment",
+    "home_directory",
     "is_configured",
     "owner_key_from_environment",
     "read_env_file",
@@ -215,3 +216,13 @@ def _storage(env: Mapping[str, str]) -> StorageSettings | None:
         tls=endpoint.startswith("https://") if tls is None and "://" in endpoint else tls is not False,
         verify=_boolean(env, "AWS_S3_SKIPVERIFY") is not True,
     )
+
+
+def home_directory() -> Path:
+    """Return where the embedded colony and the user's ledger are: POLLINATOR_HOME, or the user's data directory."""
+    configured = os.environ.get("POLLINATOR_HOME")
+    if configured:
+        return Path(configured).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("pollinator_magic"))

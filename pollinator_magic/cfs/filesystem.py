@@ -10,16 +10,19 @@ import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pollinator_magic.cfs.crew import Crew
+from pollinator_magic.cfs import transfer
+from pollinator_magic.cfs.crew import Crew, Halt
 from pollinator_magic.cfs.exchange import Done, Exchange, Tools
 from pollinator_magic.cfs.ignore import Ignore
 from pollinator_magic.cfs.index import LocalIndex
 from pollinator_magic.cfs.labels import Labels
 from pollinator_magic.cfs.names import normal_label
 from pollinator_magic.cfs.plan import Plan, Policy, plan
+from pollinator_magic.cfs.progress import Direction, Meter
 from pollinator_magic.cfs.push import Push, PushResult
 from pollinator_magic.cfs.scope import MARKER, Scope, mark
 from pollinator_magic.cfs.state import Base, Stored, SyncState, digest, entries, without_lost
+from pollinator_magic.cfs.transfer import Cargo
 from pollinator_magic.errors import FileChanged, TransferError, UnsafeName
 
 if TYPE_CHECKING:
@@ -225,6 +228,25 @@ class Filesystem:
 
         _make(target)
         return _patiently(once)
+
+    def contents(self, label: str) -> dict[str, Stored]:
+        """Return the latest revision of every file in and below `label`, by path."""
+        found = self._labels.list(normal_label(label))
+        found.pop(MARKER, None)
+        return found
+
+    def find(self, label: str, path: str) -> Stored:
+        """Return the latest revision of one file; raise UnsafeName for what can be none, NotFound if there is none."""
+        return self._labels.find(normal_label(label), path)
+
+    def fetch(self, stored: Stored, root: Path, path: str) -> Path:
+        """Bring the content of one revision to `path` below `root`, where nothing may be; return where it is."""
+        meter = Meter(Direction.DOWN, 1, max(stored.size, 0), None)
+        with transfer.opened(root) as held:
+            transfer.prepare(held, [path])
+            cargo = Cargo(path, root / path, stored.entry, stored.object, expected=None)
+            transfer.download(held, self.store, cargo, meter, Halt())
+        return root / path
 
     def upload_tree(
         self, root: Path, label: str, *, ignore: Ignore | None = None, progress: Progress | None = None

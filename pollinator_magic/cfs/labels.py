@@ -54,6 +54,11 @@ class Labels:
                 found[path] = before if before is not None and same else stored
         return found
 
+    def find(self, root: str, path: str) -> Stored:
+        """Return the latest revision of one file; raise UnsafeName for what can be none, NotFound if there is none."""
+        check_path(path)
+        return _stored(self._client.file_named(*label_of(root, path)))
+
     def revisions(self, root: str, file_ids: Iterable[str]) -> dict[str, tuple[str, Stored]]:
         """Return path and content by id, without the revisions that are gone; the path is "" for one not below `root`.
 

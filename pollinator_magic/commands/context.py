@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pollinator_magic.jobs import Session
     from pollinator_magic.jobs.group import Group
+    from pollinator_magic.jobs.ledger import Origin
     from pollinator_magic.project import Project
     from pollinator_magic.screen import Screen
 
@@ -40,6 +41,8 @@ class Context:
     """Returns the job that a variable of this name holds, if there is one."""
     pick: Callable[[], None] | None = None
     """Shows the executor picker; None where there are no widgets."""
+    origin: Origin | None = None
+    """The cell of a notebook that this happens in, if it is one."""
 
     def session(self, executors: Sequence[str] = ()) -> Session:
         """Return the session of the colony of these executors; say so if the embedded one has to be started."""

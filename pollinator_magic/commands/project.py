@@ -50,7 +50,7 @@ async def run_project(
         shown = preview(session, project, source=cell, runner=runner, announce=context.screen.say)
         show_preview(context.screen, shown)
         return
-    run = Run(session, project, options, context.screen, runner)
+    run = Run(session, project, options, context.screen, runner, context.origin)
     job = await run.start(cell, submitted=lambda job: context.remember(job, options.name))
     context.bring_back(job, options.allow_pickle)
 

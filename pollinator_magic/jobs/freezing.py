@@ -19,6 +19,7 @@ from pollinator_magic.colonies.models import Snapshot
 from pollinator_magic.errors import NotFound
 from pollinator_magic.jobs.cache import Cache, Inputs, Submitted, fingerprint
 from pollinator_magic.jobs.census import open_processes
+from pollinator_magic.jobs.ledger import Ledger
 from pollinator_magic.jobs.parameters import parameters_of, variables
 from pollinator_magic.jobs.together import Together
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pollinator_magic.cfs.state import SyncState
     from pollinator_magic.colonies.models import FunctionSpec
     from pollinator_magic.jobs.job import Job
+    from pollinator_magic.jobs.ledger import Origin
     from pollinator_magic.jobs.session import Session
     from pollinator_magic.project import Project, Runner
 
@@ -80,13 +82,18 @@ class Frozen:
     inputs: Inputs
     begun: float
     """When pushing began, in seconds since 1970."""
+    origin: Origin | None = None
+    """The cell that did it, if it was one."""
 
     def specify(self, parameters: Mapping[str, object] | None = None) -> FunctionSpec:
         """Return the specification of a new job."""
         return specify(self.session, self.project, self.snapshot, parameters or {})
 
     def note(self, jobs: Iterable[Job]) -> None:
-        """Remember these jobs, which were specified here, for `find_cached`."""
+        """Remember these jobs, which were specified here: their origin, and for `find_cached` their fingerprints."""
+        jobs = list(jobs)
+        if self.origin is not None:
+            Ledger().note([job.id for job in jobs], self.project.root, self.origin)
         if self.project.shared_results:
             return
         now = time.time()
@@ -109,6 +116,7 @@ def freeze(
     runner: Runner | None,
     progress: Progress | None,
     announce: Announce,
+    origin: Origin | None = None,
 ) -> Frozen:
     """Push `src` and `data`, and take the snapshot that holds exactly the local `src`."""
     from pollinator_magic.project import data_label, source_label
@@ -143,7 +151,7 @@ def freeze(
         announce(line)
     _log.info("src: %s; %d files hashed; snapshot %s", pushed.done, pushed.hashed, pushed.snapshot.snapshotid[:12])
     _log.info("data: %s; %d files hashed", synced.done, synced.hashed)
-    return Frozen(session, project, pushed.snapshot, Inputs(pushed.digest, synced.digest), begun)
+    return Frozen(session, project, pushed.snapshot, Inputs(pushed.digest, synced.digest), begun, origin)
 
 
 def sync_state(project: Project) -> SyncState:

@@ -18,6 +18,7 @@ from pollinator_magic.errors import (
     ProjectError,
     TransferError,
 )
+from pollinator_magic.jobs import localresults
 from pollinator_magic.jobs import results as results_module
 from pollinator_magic.jobs.events import Raised, StateChanged
 from pollinator_magic.jobs.follow import Pause, follow, wait_until_closed
@@ -341,7 +342,7 @@ class Job:
             raise ConfigurationError(
                 f"The project of process {self.short_id} is not in this directory: say where its results shall go."
             )
-        return self.project.state / "jobs" / self.id / "result"
+        return localresults.results(self.project, self.id)
 
     def __repr__(self) -> str:
         names = ", ".join(self.executor_names) or "any executor"

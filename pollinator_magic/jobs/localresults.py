@@ -50,6 +50,11 @@ def of_process(project: Project, process_id: str) -> Path | None:
         return directory
 
 
+def results(project: Project, process_id: str) -> Path:
+    """Return where the results of a process are, if they are here."""
+    return project.state / "jobs" / process_id / "result"
+
+
 def size(directory: Path) -> int:
     """Return how many bytes the files below a directory take."""
     total = 0

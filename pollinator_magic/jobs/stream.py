@@ -82,6 +82,11 @@ class Readable:
     def __init__(self) -> None:
         self._commands = _Commands()
 
+    @property
+    def holding(self) -> bool:
+        """Whether something is held back until it is known whether it is a command."""
+        return bool(self._commands.held)
+
     def feed(self, text: str) -> str:
         """Return the readable part of what has come so far and was not returned before."""
         return "".join(piece for piece in self._commands.feed(text) if isinstance(piece, str))

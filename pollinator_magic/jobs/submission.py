@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pollinator_magic.cfs.progress import Progress
     from pollinator_magic.colonies.models import FunctionSpec, Process
     from pollinator_magic.jobs.freezing import Announce
+    from pollinator_magic.jobs.ledger import Origin
     from pollinator_magic.jobs.session import Session
     from pollinator_magic.project import Project, Runner
 
@@ -51,17 +52,18 @@ def submit(
     runner: Runner | None = None,
     progress: Progress | None = None,
     announce: Announce = silently,
+    origin: Origin | None = None,
 ) -> Job:
     """Make the colony hold what the project holds, freeze it, and submit a process for it.
 
     `source`, if given, becomes the project's source file; it is written under the same lock as the push, so that two
     kernels working in one project each run their own cell. With `runner` it runs as a notebook would run it. `announce`
     is told, in lines for the user, what they should know: that another kernel is waited for, that a file was kept or
-    left out.
+    left out. With `origin` it is remembered which cell submitted the job.
     Raises ProjectError or UnknownExecutor before anything is written or sent; SubmissionUnclear if the connection broke
     in such a way that nobody knows whether the job was accepted.
     """
-    frozen = freeze(session, project, source=source, runner=runner, progress=progress, announce=announce)
+    frozen = freeze(session, project, source=source, runner=runner, progress=progress, announce=announce, origin=origin)
     job = Job(session, submit_once(session, frozen.specify()), project)
     job.allow_pickle = runner is not None and runner.allow_pickle
     frozen.note([job])

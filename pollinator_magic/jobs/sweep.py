@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pollinator_magic.cfs.progress import Progress
     from pollinator_magic.jobs.freezing import Announce
     from pollinator_magic.jobs.job import Job
+    from pollinator_magic.jobs.ledger import Origin
     from pollinator_magic.jobs.session import Session
     from pollinator_magic.project import Project, Runner
 
@@ -30,12 +31,14 @@ def submit_each(
     cached: bool = False,
     progress: Progress | None = None,
     announce: Announce = silently,
+    origin: Origin | None = None,
     changed: Callable[[Group], None] = lambda _: None,
 ) -> Group:
     """Submit the project once for each parameter set; return the jobs.
 
     With `cached`, a job that would only repeat an earlier one is that one, and if all are, nothing is sent. `changed`
-    is told the group as soon as there is one, and while it grows, in this thread.
+    is told the group as soon as there is one, and while it grows, in this thread. With `origin` it is remembered which
+    cell submitted the jobs.
     Raises what `submit` raises, UsageError for parameters that cannot travel, and GroupIncomplete, which has the group,
     if some jobs could be submitted and others not.
     """
@@ -45,7 +48,9 @@ def submit_each(
         earlier = find_all_cached(session, project, parameters, source=source, runner=runner, announce=announce)
     frozen = None
     if None in earlier:
-        frozen = freeze(session, project, source=source, runner=runner, progress=progress, announce=announce)
+        frozen = freeze(
+            session, project, source=source, runner=runner, progress=progress, announce=announce, origin=origin
+        )
         specs = [frozen.specify(one) for one in parameters]
     else:
         specs = [job.process.spec for job in earlier if job is not None]

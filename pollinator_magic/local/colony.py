@@ -81,11 +81,13 @@ class LocalColony:
                 ) from None
         if record is None:
             raise LocalColonyError("The embedded colony is not running. Start it with `%pollinator local start`.")
-        if record != self._answered and not _healthy(record.port):
-            raise LocalColonyError(
-                f"The embedded colony's daemon (process {record.pid}) does not answer. "
-                "`%pollinator local stop` ends it; the next job starts it again."
-            )
+        if record != self._answered:
+            if not _healthy(record.port):
+                raise LocalColonyError(
+                    f"The embedded colony's daemon (process {record.pid}) does not answer. "
+                    "`%pollinator local stop` ends it; the next job starts it again."
+                )
+            self._home = Home(self.home)  # somebody else may have reset it, and then its keys are others
         self._answered = record
         return Connection(
             server=Server("127.0.0.1", record.port, tls=False),

@@ -18,7 +18,7 @@ import secrets
 import stat
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from filelock import FileLock
@@ -26,6 +26,10 @@ from filelock import FileLock
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.errors import LocalColonyError
 from pollinator_magic.hidden import Hidden
+from pollinator_magic.settings import home_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COLONY = "local"
 EXECUTOR = "local"
@@ -77,7 +81,7 @@ class Home:
     """The directory of an embedded colony: by default POLLINATOR_HOME, or the user's data directory."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or _default_root()).expanduser().absolute()
+        self.root = (root or home_directory()).expanduser().absolute()
         self.keys_directory = self.root / "keys"
         self.database = self.root / "colony.db"
         self.objects = self.root / "objects"
@@ -245,12 +249,3 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _default_root() -> Path:
-    configured = os.environ.get("POLLINATOR_HOME")
-    if configured:
-        return Path(configured)
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("pollinator_magic"))

@@ -69,7 +69,7 @@ class Unattended:
         """Listen no more, because a cell takes over."""
         if self._watch is not None:
             self._watch.close()
-        self._card.give_up("Followed by a later cell.")
+        self._card.give_up("Followed by a later cell.", final=True)
 
     def handle(self, event: Event) -> None:
         """Show what happened, in the poller's thread: nothing here may take long."""
@@ -98,6 +98,7 @@ class Unattended:
             self._card.note(f"The results could not be fetched: {problem}")
         if results and not self._quiet:
             self._card.results(static_results(results, limit=LISTED), results_bundle(results)["text/plain"])
+        self._card.conclude()
         if _unattended.get(self._job.id) is self:
             del _unattended[self._job.id]
 

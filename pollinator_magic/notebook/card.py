@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import PollinatorError
@@ -34,7 +34,7 @@ class JobCard(LiveCard[Face]):
             self._job = job
             self._face = replace(self._face, short_id=job.short_id, url=job.dashboard_url)
             if self.live and not job.process.status.closed:
-                self._enliven(JobControls(on_cancel=self._cancel, on_leave=self._leave))
+                self._enliven(JobControls(job.id, on_cancel=self._cancel, on_leave=self._leave))
             self.change(job.process)
 
     def change(self, process: Process) -> None:
@@ -47,6 +47,7 @@ class JobCard(LiveCard[Face]):
             self._face = replace(self._face, process=process, waiting="")
             self._face = replace(self._face, since=self._since())
             if process.status.closed:
+                self._final = self._followed or before is None  # else the results are still to come
                 self._retire()
             self._show()
 
@@ -62,12 +63,21 @@ class JobCard(LiveCard[Face]):
             self._face = replace(self._face, results=html_text, results_text=plain)
             self._show()
 
+    def conclude(self) -> None:
+        """Everything has been said."""
+        with self._guard:
+            self._final = True
+            self._show()
+
     def waits(self) -> tuple[Session, Process, float] | None:
         """If its job waits: for which process of which session, and for how many seconds."""
         job, process = self._job, self._face.process
         if job is None or process is None or process.status is not ProcessState.WAITING:
             return None
         return job.session, process, time.monotonic() - self._since_s
+
+    def _mark(self) -> dict[str, Any]:
+        return {} if self._job is None else {"job": self._job.id}
 
     def _cancel_it(self) -> str:
         try:

@@ -4,6 +4,9 @@ Whether a click arrives while a cell runs depends on the kernel. While a cell is
 thread handle it; 7.0 to 7.3 need a front end that sends clicks to a thread of their own, as JupyterLab does. While a
 cell blocks only such a thread can, and 7.4 must be kept from sending the click to the blocked one instead. ipykernel 6
 handles clicks between cells only.
+
+A page that has our extension cancels by way of its server, whatever the kernel is doing: it finds the button by its
+classes, and shows it where it would be of no use to other pages.
 """
 
 from __future__ import annotations
@@ -32,9 +35,11 @@ class Controls:
 
         # Layouts and styles are shared, because a notebook may keep each of them for each card.
         self._narrow = widgets.Layout(flex="0 0 auto", width="auto")
+        self._hidden: Any = None
         self._wide = widgets.Layout(flex="1 1 auto", width="auto", min_width="0")
         self._text = widgets.HTML(text, layout=self._wide)
         self._cancel = widgets.Button(description="Cancel", tooltip="Cancel this job", layout=self._narrow)
+        self._cancel.add_class("pollinator-cancel")
         self._leave = widgets.Button(
             description="Detach",
             tooltip="Let the job go on, and go on with the next cell",
@@ -57,10 +62,19 @@ class Controls:
         """Show this HTML."""
         self._text.value = text
 
-    def buttons(self, *, cancel: bool, leave: bool) -> None:
-        """Offer these."""
+    def buttons(self, *, cancel: bool, leave: bool, heard: bool = True) -> None:
+        """Offer these; if no click will be `heard`, only to pages that need no kernel for it."""
+        self._cancel.layout = self._narrow if heard else self._unseen()
         offered = [button for button, wanted in ((self._cancel, cancel), (self._leave, leave)) if wanted]
         put(self._box, [*self._left, *offered])
+
+    def _unseen(self) -> Any:
+        """Return a layout that the style sheet of our extension overrules."""
+        if self._hidden is None:
+            import ipywidgets as widgets
+
+            self._hidden = widgets.Layout(flex="0 0 auto", width="auto", display="none")
+        return self._hidden
 
     def cancelling(self, *, now: bool) -> None:
         """Show that the job is being cancelled, or, if that has failed, that it can be tried again."""
@@ -71,8 +85,9 @@ class Controls:
         """Show the last text, without buttons, to pages that cannot be given anything else."""
         self.text(text)
         self.buttons(cancel=False, leave=False)
-        for button in (self._cancel.style, self._cancel, self._leave):
-            button.close()
+        for button in (self._cancel.style, self._cancel, self._leave, self._hidden):
+            if button is not None:
+                button.close()
         _retired.append(self)
         if len(_retired) > _KEPT:
             _retired.popleft().close()
@@ -89,10 +104,11 @@ class JobControls(Controls):
     What ticks, what is there to be copied, and what is read are apart: none is replaced when another one changes.
     """
 
-    def __init__(self, *, on_cancel: Callable[[], None], on_leave: Callable[[], None]) -> None:
+    def __init__(self, job_id: str, *, on_cancel: Callable[[], None], on_leave: Callable[[], None]) -> None:
         import ipywidgets as widgets
 
         super().__init__("", on_cancel=on_cancel, on_leave=on_leave)
+        self._cancel.add_class(f"pollinator-job-{job_id}")
         self._text.layout = self._narrow
         self._name = widgets.HTML(layout=self._wide, style=self._text.style)
         self._below = widgets.HTML(layout=self._wide, style=self._text.style)

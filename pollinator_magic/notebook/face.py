@@ -44,8 +44,8 @@ class Face(LiveFace):
     url: str = ""
     tail: tuple[str, ...] = ()
     """The last lines of the log, where the card shows them."""
-    lines: int = 0
-    """How many lines the log had until now, for a card that shows the last ones."""
+    lines: int | None = 0
+    """How many lines the log had until now, for a card that shows the last ones; None if it is not known."""
     displays: int = 0
     """How many pictures and other rich outputs are in the log, for the same."""
     results: str = ""
@@ -130,7 +130,9 @@ class Face(LiveFace):
         rich = f"{self.displays} rich output{'' if self.displays == 1 else 's'}" if self.displays else ""
         if not self.tail:
             return f"log: {rich}" if rich else ""
-        if self.lines > len(self.tail):
+        if self.lines is None:
+            shown = f"the last {len(self.tail)} lines"
+        elif self.lines > len(self.tail):
             shown = f"the last {len(self.tail)} of {self.lines:,} lines"
         else:
             shown = f"{len(self.tail)} line{'' if len(self.tail) == 1 else 's'}"

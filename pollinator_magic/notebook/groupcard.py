@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import PollinatorError
 from pollinator_magic.notebook.controls import Controls, put, view_of
-from pollinator_magic.notebook.groupface import GroupFace
+from pollinator_magic.notebook.groupface import GroupFace, took
 from pollinator_magic.notebook.livecard import LiveCard
-from pollinator_magic.screen import TerminalScreen, human_duration
+from pollinator_magic.screen import TerminalScreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs import Session
     from pollinator_magic.jobs.group import Group
 
+_MARKED = 100
+"""So many jobs are named to the page; of more, those first that are open."""
 _PUBLISH_EVERY_S = 1.0
 """The static part of a live card is for reopened notebooks, and need not be newer."""
 
@@ -33,6 +35,7 @@ class GroupControls(Controls):
         import ipywidgets as widgets
 
         super().__init__("", on_cancel=on_cancel, on_leave=on_leave)
+        self._cancel.add_class("pollinator-group")
         self._cancel.tooltip = "Cancel all jobs of this group that have not ended"
         self._leave.tooltip = "Let the jobs go on, and go on with the next cell"
         self.cancelling(now=False)
@@ -117,7 +120,8 @@ class GroupCard(LiveCard[GroupFace]):
         """Show what has become of all jobs, and become static; `listed` as in `GroupFace`."""
         with self._guard:
             self._look(sending=False)
-            self._face = replace(self._face, since=self._took(), waiting="", hint="", listed=listed)
+            self._face = replace(self._face, since=took(self._face.rows), waiting="", hint="", listed=listed)
+            self._final = True
             self._retire()
             self._show()
 
@@ -139,6 +143,12 @@ class GroupCard(LiveCard[GroupFace]):
             return None
         return self._group.session, self._group[0].process, time.monotonic() - self._since_s
 
+    def _mark(self) -> dict[str, Any]:
+        jobs = [row.job for row in self._face.rows if row.job is not None]
+        if len(jobs) > _MARKED:
+            jobs.sort(key=lambda job: job.process.status.closed)
+        return {"jobs": [job.id for job in jobs[:_MARKED]], "count": len(jobs)} if jobs else {}
+
     def _cancel_it(self) -> str:
         try:
             if self._group is not None:
@@ -157,13 +167,6 @@ class GroupCard(LiveCard[GroupFace]):
             if self.waits() is None:
                 self._face = replace(self._face, waiting="")
 
-    def _took(self) -> str:
-        """Say how long all jobs together took, by the clock of the server."""
-        processes = [row.job.process for row in self._face.rows if row.job is not None]
-        begun = [process.submitted_at for process in processes if process.submitted_at]
-        ended = [process.ended_at for process in processes if process.ended_at]
-        return f"after {human_duration((max(ended) - min(begun)).total_seconds())}" if begun and ended else ""
-
     def _since(self) -> str:
         since = super()._since()
         return f"for {since}" if since else self._face.since
@@ -173,6 +176,6 @@ class GroupCard(LiveCard[GroupFace]):
         if isinstance(controls, GroupControls):
             controls.rows(self._face.rows_html())
 
-    def _publish(self, bundle: dict[str, Any], *, again: bool) -> None:
+    def _publish(self, bundle: dict[str, str], metadata: dict[str, Any], *, again: bool) -> None:
         self._published_s = time.monotonic()
-        super()._publish(bundle, again=again)
+        super()._publish(bundle, metadata, again=again)

@@ -151,6 +151,14 @@ class GroupFace(LiveFace):
         return f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{name}</a>'
 
 
+def took(rows: Sequence[Row]) -> str:
+    """Say how long all jobs together took, by the clock of the server."""
+    processes = [row.job.process for row in rows if row.job is not None]
+    begun = [process.submitted_at for process in processes if process.submitted_at]
+    ended = [process.ended_at for process in processes if process.ended_at]
+    return f"after {human_duration((max(ended) - min(begun)).total_seconds())}" if begun and ended else ""
+
+
 def values_html(rows: Sequence[Row]) -> str:
     """Return a table of parameters and of what came back, in the order of the parameters."""
     names = list(rows[0].parameters)[:_COLUMNS] if rows else []

@@ -158,6 +158,7 @@ class Sweep:
                     cached=self.options.cached,
                     progress=progress,
                     announce=self.context.screen.say,
+                    origin=self.context.origin,
                     changed=changed,
                 )
         except (PollinatorError, KeyboardInterrupt) as error:

@@ -79,7 +79,10 @@ class LiveCard(Generic[F]):
         self._stale = False
         self._since_s = time.monotonic()
         self._moved_at_s = 0.0
-        self._shown: dict[str, str] = {}
+        self._shown: tuple[dict[str, str], dict[str, Any]] | None = None
+        self._followed = False
+        self._final = False
+        """Whether this card says nothing more, so that what is shown is its record."""
 
     def note(self, text: str) -> None:
         """Add a line."""
@@ -105,10 +108,11 @@ class LiveCard(Generic[F]):
             self._offer(followed=False)
             self._show()
 
-    def give_up(self, why: str = "") -> None:
-        """Leave the card as it is: nothing more will be heard here."""
+    def give_up(self, why: str = "", *, final: bool = False) -> None:
+        """Leave the card as it is: nothing more will be heard here. It is `final` if another card goes on instead."""
         with self._guard:
             self._face = replace(self._face, since="", waiting="", hint=why)
+            self._final = final
             self._retire()
             self._show()
 
@@ -147,9 +151,10 @@ class LiveCard(Generic[F]):
         attendant.attend(self)
 
     def _offer(self, *, followed: bool) -> None:
+        self._followed = followed
         if self._controls is not None:
-            useful = not followed or clicks_arrive_while_a_cell_runs()
-            self._controls.buttons(cancel=useful, leave=useful and followed)
+            heard = not followed or clicks_arrive_while_a_cell_runs()
+            self._controls.buttons(cancel=True, leave=heard and followed, heard=heard)
 
     def _leave(self) -> None:
         with self._guard:
@@ -191,15 +196,25 @@ class LiveCard(Generic[F]):
         if self._controls is not None:
             self._paint(self._controls)
         bundle = {"text/html": self._face.html(), "text/plain": self._face.plain()}
-        if bundle != self._shown and bundle["text/plain"]:
-            self._publish(bundle, again=bool(self._shown))
-            self._shown = bundle
+        metadata = self._metadata() if self.live else {}
+        if (bundle, metadata) != self._shown and bundle["text/plain"]:
+            self._publish(bundle, metadata, again=self._shown is not None)
+            self._shown = bundle, metadata
 
-    def _publish(self, bundle: dict[str, Any], *, again: bool) -> None:
+    def _metadata(self) -> dict[str, Any]:
+        """Return by what a page that has our extension knows the card, and whether there is anything to set right."""
+        mark = self._mark()
+        return {"pollinator": {**mark, **({"final": True} if self._final else {})}} if mark else {}
+
+    @abstractmethod
+    def _mark(self) -> dict[str, Any]:
+        """Return which job or jobs the card shows; nothing before there are any."""
+
+    def _publish(self, bundle: dict[str, str], metadata: dict[str, Any], *, again: bool) -> None:
         if self._publisher is None:
             print(bundle["text/plain"], flush=True)  # noqa: T201  plain Python: there is no other output
             return
         widget = self._controls.bundle if self._controls is not None else {}
         self._publisher.publish(
-            {**widget, **bundle}, metadata={}, transient={"display_id": self._display_id}, update=again
+            {**widget, **bundle}, metadata=metadata, transient={"display_id": self._display_id}, update=again
         )

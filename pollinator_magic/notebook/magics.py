@@ -172,6 +172,7 @@ class PollinateMagics(RunDefaults, Magics):
     def _context(self, *, awaited: bool) -> Context:
         from pollinator_magic.commands import Context
         from pollinator_magic.notebook.display import NotebookScreen
+        from pollinator_magic.notebook.origin import origin_of
 
         screen = NotebookScreen(awaited=awaited, lines=self.log_lines, size=self.log_kib << 10)
         return Context(
@@ -183,6 +184,7 @@ class PollinateMagics(RunDefaults, Magics):
             bring_back=self._bring_back,
             recall=self._recall,
             pick=self._pick,
+            origin=origin_of(self.shell),
         )
 
     def _remember(self, job: Job | Group, name: str | None) -> None:

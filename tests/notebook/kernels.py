@@ -49,6 +49,11 @@ class Cell:
         return next((output["data"] for output in self.outputs if "data" in output), {})
 
     @property
+    def mark(self) -> dict[str, Any]:
+        """By what a page that has the extension knows its card."""
+        return next((output["metadata"].get("pollinator", {}) for output in self.outputs if "data" in output), {})
+
+    @property
     def plain(self) -> str:
         """Its card as text."""
         return self.card.get("text/plain", "")
@@ -87,6 +92,15 @@ class FrontEnd:
         """Run a cell to its end."""
         return self.finish(self.begin(code, **options))
 
+    def run_as(self, cell_id: str, code: str) -> Cell:
+        """Run a cell to its end, telling its id as front ends do, or none."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        message = self._client.session.msg("execute_request", {**content, "stop_on_error": False})
+        message["metadata"] = {"cellId": cell_id} if cell_id else {}
+        cell = self._cells[message["header"]["msg_id"]] = Cell()
+        self._client.shell_channel.send(message)
+        return self.finish(cell)
+
     def finish(self, cell: Cell) -> Cell:
         """Wait until a cell has ended."""
         self.until(lambda: cell.reply is not None)
@@ -112,8 +126,23 @@ class FrontEnd:
         return {
             state["description"]: comm
             for comm, state in self.widgets.items()
-            if state.get("_model_name") == "ButtonModel" and comm in shown and not state.get("disabled")
+            if state.get("_model_name") == "ButtonModel"
+            and comm in shown
+            and not state.get("disabled")
+            and not self._is_hidden(state)
         }
+
+    def hidden_buttons(self) -> dict[str, list[str]]:
+        """The classes of the buttons that only a page with the extension shows, by what is written on them."""
+        return {
+            state["description"]: state["_dom_classes"]
+            for state in self.widgets.values()
+            if state.get("_model_name") == "ButtonModel" and self._is_hidden(state)
+        }
+
+    def _is_hidden(self, state: dict[str, Any]) -> bool:
+        layout = self.widgets.get(state["layout"].removeprefix("IPY_MODEL_"), {})
+        return layout.get("display") == "none"
 
     def click(self, description: str, *, by_subshell: bool = False) -> None:
         """Click a button; `by_subshell` as JupyterLab does, which lets another thread of the kernel handle it."""
@@ -144,7 +173,7 @@ class FrontEnd:
         parent = message["parent_header"].get("msg_id")
         if kind == "update_display_data":
             for output in self._displays.get(content["transient"]["display_id"], ()):
-                output["data"] = content["data"]
+                output.update(data=content["data"], metadata=content["metadata"])
         elif kind.startswith("comm_"):
             self._take_in_comm(kind, content)
         elif kind in {"stream", "display_data", "execute_result", "error"}:

@@ -46,8 +46,9 @@ export class Api {
     return this.get('connection');
   }
 
-  choose(where: Where): Promise<IConnection> {
-    return this.post('connection', { where });
+  /** Choose a colony; `start` starts the embedded one if it does not run. */
+  choose(where: Where, start = false): Promise<IConnection> {
+    return this.post('connection', { where, start });
   }
 
   async executors(): Promise<IExecutor[]> {

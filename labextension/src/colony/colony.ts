@@ -89,17 +89,19 @@ export class Colony {
     Signal.clearData(this);
   }
 
-  /** Choose the colony that every page of this server shows. */
-  async choose(where: Where): Promise<void> {
-    this.take({ kind: 'connection', connection: await this.api.choose(where) });
+  /** Choose the colony that every page of this server shows; `start` starts the embedded one if it does not run. */
+  async choose(where: Where, start = false): Promise<void> {
+    this.take({ kind: 'connection', connection: await this.api.choose(where, start) });
   }
 
   /** Try now what would be tried later. */
-  retry(): void {
-    if (this._timer === null) return;
-    clearTimeout(this._timer);
-    this._timer = null;
-    this.listen();
+  async retry(): Promise<void> {
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+      this._timer = null;
+      this.listen();
+    }
+    await this.ask();
   }
 
   /** Ask for the executors; whoever listens hears of them. */
@@ -112,11 +114,14 @@ export class Colony {
     this._socket = socket;
     socket.onopen = () => {
       this._retryMs = FIRST_RETRY_MS;
+      if (this._missed) this._reset.emit();
+      this._missed = false;
     };
     socket.onmessage = (event: MessageEvent<string>) =>
       this.take(JSON.parse(event.data) as Message);
     socket.onclose = () => {
       this._socket = null;
+      this._missed = true;
       if (!this._disposed) void this.wait();
     };
   }
@@ -128,10 +133,16 @@ export class Colony {
       this.listen();
     }, this._retryMs);
     this._retryMs = Math.min(2 * this._retryMs, LAST_RETRY_MS);
+    await this.ask();
+  }
+
+  /** Ask for the connection; whoever listens hears of it, or of why there is none. */
+  private async ask(): Promise<void> {
     try {
       this.take({ kind: 'connection', connection: await this.api.connection() });
     } catch (error) {
       const known = error instanceof ApiError ? error : new ApiError(0, String(error));
+      if (this._disposed) return;
       this._trouble = { problem: known.message, remedy: known.remedy, missing: known.missing };
       this._connectionChanged.emit();
     }
@@ -182,6 +193,8 @@ export class Colony {
   private _socket: WebSocket | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _retryMs = FIRST_RETRY_MS;
+  /** Whether messages may have been missed because nobody listened for a while. */
+  private _missed = false;
   private _disposed = false;
   private readonly _connectionChanged = new Signal<this, void>(this);
   private readonly _executorsChanged = new Signal<this, void>(this);

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pollinator_magic.jobs import Result, Results
     from pollinator_magic.notebook.gallery.listing import Listing
 
@@ -33,11 +35,14 @@ def show_results(results: Results) -> None:
         _show_many(listing)
 
 
-def static_results(results: Results, *, limit: int = 100) -> str:
-    """Return HTML without scripts that lists results, `limit` at most, and shows the first pictures and tables."""
+def static_results(results: Results, *, limit: int = 100, here: Path | None = None) -> str:
+    """Return HTML without scripts that lists results, `limit` at most, and shows the first pictures and tables.
+
+    `here` is the directory of the notebook, by default the current one.
+    """
     from pollinator_magic.notebook.gallery import static
 
-    return static.static_results(results, limit=limit)
+    return static.static_results(results, limit=limit, here=here)
 
 
 def results_bundle(results: Results) -> dict[str, Any]:

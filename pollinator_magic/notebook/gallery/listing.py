@@ -10,7 +10,8 @@ import os
 import re
 import stat
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,7 +20,6 @@ from pollinator_magic.notebook.gallery.kinds import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pollinator_magic.jobs import Results
     from pollinator_magic.notebook.gallery.preview import Kind
@@ -39,12 +39,15 @@ class Listing:
     names: tuple[str, ...]
     complete: bool
     """Whether that is all of them."""
+    here: Path = field(default_factory=Path.cwd)
+    """The directory of the notebook, from which names lead to files."""
 
     @classmethod
-    def of(cls, results: Results, most: int = LISTED) -> Listing:
-        """List the results, `most` of them if there are more."""
+    def of(cls, results: Results, most: int = LISTED, *, here: Path | None = None) -> Listing:
+        """List the results, `most` of them if there are more; `here` is by default the current directory."""
         found = list(itertools.islice(results.scan(), most + 1))
-        return cls(results.root, tuple(sorted(found[:most], key=natural)), len(found) <= most)
+        names = tuple(sorted(found[:most], key=natural))
+        return cls(results.root, names, len(found) <= most, here or Path.cwd())
 
     @property
     def count(self) -> str:

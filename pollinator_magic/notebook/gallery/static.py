@@ -31,17 +31,17 @@ RECORD_PREVIEWS = {Kind.PICTURE: 4, Kind.TABLE: 2}
 _LEFT = 'style="text-align:left"'  # JupyterLab aligns to the right, which is for numbers
 
 
-def linked(result: Result) -> str:
-    """Return the name of a result as HTML, leading to the file where JupyterLab can open it."""
+def linked(result: Result, here: Path | None = None) -> str:
+    """Return the name of a result as HTML, leading to the file where JupyterLab can open it, from a notebook `here`."""
     name = escape(shown_name(result.name))
-    address = link_to(result, Path.cwd())
+    address = link_to(result, here or Path.cwd())
     return name if address is None else f'<a href="{escape(address)}" target="_blank" rel="noopener">{name}</a>'
 
 
-def caption(result: Result, shown: Preview, size: str) -> str:
+def caption(result: Result, shown: Preview, size: str, here: Path | None = None) -> str:
     """Return the line above a preview: name, what it is, size."""
     about = f"<small>· {escape(shown.about)} · {size}</small>"
-    return f'<div {NO_TEX} style="margin:.2em 0 .4em 0"><b>{linked(result)}</b> {about}</div>'
+    return f'<div {NO_TEX} style="margin:.2em 0 .4em 0"><b>{linked(result, here)}</b> {about}</div>'
 
 
 def plain_caption(result: Result, shown: Preview, size: str) -> str:
@@ -71,9 +71,9 @@ def listed(listing: Listing, found: Sequence[tuple[Result, Preview, str]]) -> di
     }
 
 
-def static_results(results: Results, *, limit: int = LIMIT) -> str:
+def static_results(results: Results, *, limit: int = LIMIT, here: Path | None = None) -> str:
     """Return HTML without scripts that lists results, `limit` at most, and shows the first pictures and tables."""
-    listing = Listing.of(results)
+    listing = Listing.of(results, here=here)
     return record_html(listing, limit) if listing.names else ""
 
 
@@ -112,7 +112,7 @@ def names_html(listing: Listing, limit: int = LIMIT) -> str:
 
 def _rows(listing: Listing, names: Sequence[str], most: int) -> str:
     rows = "".join(
-        f"<tr><td {_LEFT}>{linked(listing.result(name))}</td><td {_LEFT}>{kind_of(name)}</td>"
+        f"<tr><td {_LEFT}>{linked(listing.result(name), listing.here)}</td><td {_LEFT}>{kind_of(name)}</td>"
         f"<td>{listing.size_in_words(name)}</td></tr>"
         for name in names[:most]
     )
@@ -138,4 +138,4 @@ def _previews(listing: Listing) -> Iterable[str]:
             if shown.static and len(shown.static) <= room:
                 room -= len(shown.static)
                 size = listing.size_in_words(name)
-                yield f"<div>{caption(result, shown, size)}{shown.static}</div>"
+                yield f"<div>{caption(result, shown, size, listing.here)}{shown.static}</div>"

@@ -234,6 +234,19 @@ def test_a_daemon_that_does_not_answer_is_named(local: LocalColony, monkeypatch:
         os.kill(pid, signal.SIGCONT)
 
 
+def test_whoever_knew_the_colony_before_somebody_else_reset_it_gets_its_new_keys(local: LocalColony):
+    before = local.connection()
+    somebody = LocalColony(local.home, with_executor=False)
+    somebody.reset(confirmed=True)
+    somebody.connection()
+
+    after = local.connection(start=False)
+
+    assert after.key.identity != before.key.identity
+    with client_of(after) as client:
+        assert client.me().userid == after.key.identity
+
+
 def test_reset_deletes_everything_and_the_next_connection_begins_anew(local: LocalColony):
     with client_of(local.connection()) as client:
         client.add_file(File(colonyname="local", label="/l", name="n"))

@@ -81,6 +81,12 @@ def test_the_tail_says_of_how_many_lines_it_is_the_end():
     assert "log: the last 2 of 1,234 lines, 2 rich outputs\n  | a\n  | b" in face.plain()
 
 
+def test_the_tail_of_a_log_that_was_not_read_whole_does_not_say_how_long_it_is():
+    face = Face(process=process(), tail=("a", "b"), lines=None)
+
+    assert "log: the last 2 lines" in face.plain()
+
+
 @given(st.text(max_size=60))
 def test_nothing_that_others_wrote_becomes_markup_or_control(text: str):
     evil = f"<script>{text}</script><img src=x onerror=y>`<b>`"

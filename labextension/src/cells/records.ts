@@ -1,0 +1,153 @@
+/**
+ * Sets right what the cards of one notebook keep of jobs that are over.
+ *
+ * A card is changed in its place by the kernel that has shown it. A page that was reloaded meanwhile hears nothing of
+ * that, and a kernel that is gone says nothing: then the record comes from the server half.
+ */
+
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
+
+import type { Api } from '../colony/api';
+import type { IJob, IRecord } from '../colony/types';
+import { isOpen } from '../panel/states';
+import { cardOf, type ICard } from './card';
+import type { Cards } from './cards';
+import type { Jobs } from './jobs';
+import { saveQuietly } from './saving';
+
+/** So long a kernel that can is left to change its card itself. */
+const PATIENCE_MS = 10_000;
+const GONE = new Set(['dead', 'terminating', 'restarting', 'autorestarting', 'unknown']);
+
+export interface IRecordsOptions {
+  panel: NotebookPanel;
+  cards: Cards;
+  jobs: Jobs;
+  api: Api;
+  contents: Contents.IManager;
+}
+
+export class Records {
+  constructor(private readonly options: IRecordsOptions) {
+    const { cards, jobs, panel } = options;
+    cards.arrived.connect(this.onArrived, this);
+    cards.changed.connect(this.onCards, this);
+    jobs.changed.connect(this.onJobs, this);
+    panel.sessionContext.statusChanged.connect(this.onStatus, this);
+    panel.sessionContext.kernelChanged.connect(this.onKernelGone, this);
+    for (const cell of cards.cells) this.onCards(cards, cell);
+  }
+
+  dispose(): void {
+    Signal.disconnectReceiver(this);
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.timers.clear();
+    this.disposed = true;
+  }
+
+  private readonly onArrived = (_: Cards, card: ICard): void => {
+    for (const id of card.jobs) this.expected.add(id);
+  };
+
+  private readonly onCards = (cards: Cards, cell: ICodeCellModel): void => {
+    const open = cards.of(cell).filter(card => !card.final);
+    for (const card of open) this.options.jobs.want(card.jobs);
+    this.consider(open);
+  };
+
+  private readonly onJobs = (_: Jobs, jobs: readonly IJob[]): void => {
+    const ended = new Set(jobs.filter(job => !isOpen(job.state)).map(job => job.id));
+    if (ended.size === 0) return;
+    this.consider(this.openCards().filter(card => card.jobs.some(id => ended.has(id))));
+  };
+
+  private readonly onStatus = (_: unknown, status: string): void => {
+    if (GONE.has(status)) this.onKernelGone();
+  };
+
+  /** Nobody changes the cards any more that the kernel has shown. */
+  private readonly onKernelGone = (): void => {
+    this.expected.clear();
+    this.consider(this.openCards());
+  };
+
+  private openCards(): ICard[] {
+    const { cards } = this.options;
+    return cards.cells.flatMap(cell => cards.of(cell)).filter(card => !card.final);
+  }
+
+  /** Set right those cards whose jobs are over, at once or after a while. */
+  private consider(cards: readonly ICard[]): void {
+    for (const card of cards) {
+      const [id = ''] = card.jobs;
+      if (card.group || !this.isOver(id)) continue;
+      if (!this.expected.has(id)) {
+        this.repair(id);
+      } else if (!this.timers.has(id)) {
+        this.timers.set(
+          id,
+          setTimeout(() => this.repair(id), PATIENCE_MS)
+        );
+      }
+    }
+  }
+
+  private isOver(id: string): boolean {
+    const job = this.options.jobs.get(id);
+    return job !== undefined && !isOpen(job.state);
+  }
+
+  private repair(id: string): void {
+    clearTimeout(this.timers.get(id));
+    this.timers.delete(id);
+    if (this.underWay.has(id)) return;
+    this.underWay.add(id);
+    // One after the other: what one has changed is saved before the next asks whether the notebook was clean.
+    this.work = this.work
+      .then(() => this.fetchAndSet(id))
+      .catch(() => undefined) // it is tried again when the colony, or the page, is back
+      .finally(() => this.underWay.delete(id));
+  }
+
+  private async fetchAndSet(id: string): Promise<void> {
+    if (this.disposed || !this.openCards().some(card => card.jobs[0] === id)) return;
+    const record = await this.options.api.record(id);
+    const { panel, cards, contents } = this.options;
+    if (!record.closed || this.isDisposed) return;
+    const clean = !panel.context.model.dirty;
+    const changed = cards.cells.filter(cell => setRecord(cell, id, record));
+    if (clean && changed.length) await saveQuietly(panel.context, contents);
+  }
+
+  /** As a method, because it changes while something is waited for. */
+  private get isDisposed(): boolean {
+    return this.disposed || this.options.panel.isDisposed;
+  }
+
+  private disposed = false;
+  private work = Promise.resolve();
+  /** Jobs whose cards a kernel can change that is there. */
+  private readonly expected = new Set<string>();
+  private readonly underWay = new Set<string>();
+  private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+}
+
+/** Put the record into the outputs that show this job and are not final; return whether there are any. */
+function setRecord({ outputs }: ICodeCellModel, id: string, record: IRecord): boolean {
+  let changed = false;
+  for (let index = 0; index < outputs.length; index++) {
+    const { metadata } = outputs.get(index);
+    const card = cardOf(metadata);
+    if (!card || card.group || card.final || card.jobs[0] !== id) continue;
+    outputs.set(index, {
+      output_type: 'display_data',
+      data: { 'text/html': record.html, 'text/plain': record.text },
+      metadata: { ...metadata, pollinator: { job: id, final: true } }
+    });
+    changed = true;
+  }
+  return changed;
+}

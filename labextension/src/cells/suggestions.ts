@@ -1,0 +1,54 @@
+/** The executors that the dialog offers. */
+
+import type { IExecutor } from '../colony/types';
+import { matching } from '../panel/executorfilter';
+
+/** An executor to choose. */
+export interface ISuggestion {
+  name: string;
+  /** One word, e.g. "idle"; empty for one that is not running yet. */
+  condition: string;
+  alive: boolean;
+  hardware: string;
+  /** E.g. "2 running, 1 waiting". */
+  work: string;
+}
+
+/** What every colony's cells can run on: it is started when it is needed. */
+const LOCAL = 'local';
+
+/**
+ * Return the executors that a job may name, those first that are alive; and the embedded one, which can always be
+ * chosen. `sought` is what somebody has typed: nothing to see all.
+ */
+export function suggestions(
+  executors: readonly IExecutor[],
+  sought: string,
+  aboutLocal: string
+): ISuggestion[] {
+  const usable = matching(executors, sought).filter(executor => executor.usable);
+  const found = [...usable.filter(one => one.alive), ...usable.filter(one => !one.alive)].map(
+    suggestion
+  );
+  const known = executors.some(executor => executor.name === LOCAL);
+  if (!known && LOCAL.includes(sought.trim().toLowerCase())) {
+    found.push({ name: LOCAL, condition: '', alive: true, hardware: aboutLocal, work: '' });
+  }
+  return found;
+}
+
+function suggestion({
+  name,
+  condition,
+  alive,
+  hardware,
+  running,
+  waiting
+}: IExecutor): ISuggestion {
+  const work = [count(running, 'running'), count(waiting, 'waiting')].filter(Boolean).join(', ');
+  return { name, condition, alive, hardware, work };
+}
+
+function count(number: string, word: string): string {
+  return number === '' || number === '0' ? '' : `${number} ${word}`;
+}

@@ -1,0 +1,95 @@
+/** The commands for one job: open its view, and cancel it whatever any kernel does. */
+
+import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { stopIcon } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type { Widget } from '@lumino/widgets';
+
+import { ApiError } from '../colony/api';
+import type { Colony } from '../colony/colony';
+import { pollinatorIcon } from '../panel/icons';
+import { short } from '../results/paths';
+
+export const OPEN_JOB = 'pollinator:open-job';
+export const CANCEL_JOB = 'pollinator:cancel-job';
+export const FIND_IN_LOG = 'pollinator:find-in-log';
+
+export interface IJobCommands {
+  colony: Colony;
+  trans: TranslationBundle;
+  /** Show the view of a job. */
+  open: (id: string) => Promise<Widget>;
+  /** Whether a job may still do something; null if that is not known. */
+  mayCancel: (id: string) => boolean | null;
+  find: () => void;
+}
+
+const ID = /^[0-9a-f]{64}$/;
+const DESCRIPTION: ReadonlyJSONObject = {
+  type: 'object',
+  properties: { id: { type: 'string', description: 'The id of the job' } },
+  required: ['id']
+};
+
+export function addCommands(commands: CommandRegistry, given: IJobCommands): void {
+  const { trans } = given;
+  commands.addCommand(OPEN_JOB, {
+    label: trans.__('Open Log'),
+    caption: trans.__('Show the log and the details of the job'),
+    icon: pollinatorIcon,
+    isEnabled: args => idOf(args) !== null,
+    execute: args => {
+      const id = idOf(args);
+      return id === null ? undefined : given.open(id);
+    },
+    describedBy: { args: DESCRIPTION }
+  });
+  commands.addCommand(CANCEL_JOB, {
+    label: trans.__('Cancel Job'),
+    caption: trans.__('Cancel the job, after a question'),
+    icon: stopIcon,
+    isEnabled: args => {
+      const id = idOf(args);
+      return id !== null && given.mayCancel(id) !== false;
+    },
+    execute: async args => {
+      const id = idOf(args);
+      return id !== null && (await cancel(id, given));
+    },
+    describedBy: { args: DESCRIPTION }
+  });
+  commands.addCommand(FIND_IN_LOG, {
+    label: trans.__('Find in Log'),
+    execute: () => given.find(),
+    describedBy: { args: { type: 'object', properties: {} } }
+  });
+}
+
+/** Cancel a job if the user agrees; return whether it was cancelled. */
+async function cancel(id: string, { colony, trans }: IJobCommands): Promise<boolean> {
+  const { button } = await showDialog({
+    title: trans.__('Cancel job %1?', short(id)),
+    body: trans.__('It will not go on and cannot be resumed. Its log stays.'),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Keep It') }),
+      Dialog.warnButton({ label: trans.__('Cancel Job') })
+    ],
+    defaultButton: 0
+  });
+  if (!button.accept) return false;
+  try {
+    await colony.api.cancel(id);
+    return true;
+  } catch (error) {
+    const said = error instanceof ApiError ? [error.message, error.remedy] : [String(error)];
+    await showErrorMessage(trans.__('The job was not cancelled'), said.filter(Boolean).join(' '));
+    return false;
+  }
+}
+
+function idOf(args: ReadonlyPartialJSONObject): string | null {
+  const id = args['id'];
+  return typeof id === 'string' && ID.test(id) ? id : null;
+}

@@ -1,0 +1,116 @@
+/** The commands of the sidebar. */
+
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Clipboard, showErrorMessage, type ICommandPalette } from '@jupyterlab/apputils';
+import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
+
+import { ApiError } from '../colony/api';
+import type { Where } from '../colony/types';
+import type { IShared } from './context';
+import { pollinatorIcon } from './icons';
+import { PANEL_ID } from './panel';
+
+export const OPEN_PANEL = 'pollinator:open-panel';
+export const COPY_JOB_ID = 'pollinator:copy-job-id';
+export const COPY_EXECUTOR = 'pollinator:copy-executor';
+export const RETRY = 'pollinator:retry';
+export const SWITCH_COLONY = 'pollinator:switch-colony';
+
+type Args = ReadonlyPartialJSONObject;
+
+export function addCommands(
+  app: JupyterFrontEnd,
+  { colony, trans }: IShared,
+  palette: ICommandPalette | null
+): void {
+  const { commands, shell } = app;
+  const text = (args: Args, name: string): string => {
+    const value = args[name];
+    return typeof value === 'string' ? value : '';
+  };
+
+  commands.addCommand(OPEN_PANEL, {
+    label: trans.__('Show Pollinator'),
+    caption: trans.__('Show the colony, its executors and the jobs in the sidebar'),
+    icon: pollinatorIcon,
+    execute: () => shell.activateById(PANEL_ID),
+    describedBy: { args: object({}) }
+  });
+
+  commands.addCommand(COPY_JOB_ID, {
+    label: trans.__('Copy Job ID'),
+    caption: trans.__('Copy the id by which every command knows the job'),
+    isVisible: args => text(args, 'id') !== '',
+    execute: args => Clipboard.copyToSystem(text(args, 'id')),
+    describedBy: { args: object({ id: trans.__('The id of the job') }) }
+  });
+
+  commands.addCommand(COPY_EXECUTOR, {
+    label: trans.__('Copy Executor Name'),
+    caption: trans.__('Copy the name of the executor, as %%pollinate takes it'),
+    isVisible: args => text(args, 'name') !== '',
+    execute: args => Clipboard.copyToSystem(text(args, 'name')),
+    describedBy: { args: object({ name: trans.__('The name of the executor') }) }
+  });
+
+  commands.addCommand(RETRY, {
+    label: trans.__('Ask the Colony Again'),
+    caption: trans.__('Try at once to reach the colony'),
+    execute: () => colony.retry(),
+    describedBy: { args: object({}) }
+  });
+
+  commands.addCommand(SWITCH_COLONY, {
+    label: args =>
+      wanted(args) === 'remote'
+        ? trans.__('Switch to the Configured Colony')
+        : trans.__('Switch to the Embedded Colony'),
+    caption: args =>
+      problem(wanted(args)) || trans.__('Show this colony in all pages of this Jupyter server'),
+    isEnabled: args => wanted(args) !== colony.connection?.where && !problem(wanted(args)),
+    execute: async args => {
+      try {
+        await colony.choose(wanted(args));
+      } catch (error) {
+        if (args['quiet'] === true) throw error;
+        await showErrorMessage(trans.__('The colony was not switched'), sentence(error));
+      }
+    },
+    describedBy: {
+      args: object({ where: trans.__('"local" for the embedded colony, or "remote"') })
+    }
+  });
+  colony.connectionChanged.connect(() => commands.notifyCommandChanged(SWITCH_COLONY));
+
+  function problem(where: Where): string {
+    return colony.connection?.choices.find(choice => choice.where === where)?.problem ?? '';
+  }
+
+  const category = trans.__('Pollinator');
+  palette?.addItem({ command: OPEN_PANEL, category });
+  palette?.addItem({ command: RETRY, category });
+  palette?.addItem({ command: SWITCH_COLONY, category, args: { where: 'local' } });
+  palette?.addItem({ command: SWITCH_COLONY, category, args: { where: 'remote' } });
+}
+
+function wanted(args: Args): Where {
+  return args['where'] === 'remote' ? 'remote' : 'local';
+}
+
+function sentence(error: unknown): string {
+  if (error instanceof ApiError) return [error.message, error.remedy].filter(Boolean).join(' ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Describe arguments that are texts. */
+function object(properties: Record<string, string>): ReadonlyJSONObject {
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, description]) => [
+        name,
+        { type: 'string', description }
+      ])
+    )
+  };
+}

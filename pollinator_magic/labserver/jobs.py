@@ -1,0 +1,126 @@
+"""The jobs of the colony: a list in pages, one of them, and to cancel one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from pollinator_magic.labserver.handlers import Handler, checked_id
+from pollinator_magic.labserver.refusals import Refused
+
+if TYPE_CHECKING:
+    from pollinator_magic.colonies.models import Process
+    from pollinator_magic.labserver.desk import Desk, Place
+
+MOST = 500
+"""Jobs in one page of the list."""
+_USUAL = 100
+_LONGEST = 200  # characters of a filter
+
+
+class JobsHandler(Handler):
+    """`GET jobs?mine=1&state=running&text=…&cursor=…&count=100`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return a page of the jobs that satisfy the filter, newest submission first."""
+        self.reply(
+            await self.ask(
+                _page,
+                self.desk,
+                mine=self.get_query_argument("mine", "") == "1",
+                state=self.get_query_argument("state", ""),
+                text=self.get_query_argument("text", "")[:_LONGEST],
+                cursor=self.get_query_argument("cursor", None),
+                count=self.get_query_argument("count", str(_USUAL)),
+            )
+        )
+
+
+class JobHandler(Handler):
+    """One job, with all that is known of it."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, job_id: str) -> None:
+        """Return the job as it is now."""
+        self.reply(await self.ask(_details, self.desk, checked_id(job_id)))
+
+
+class CancelHandler(Handler):
+    """The end of a job before its time."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, job_id: str) -> None:
+        """Cancel the job, unless it has ended already; return it as it is then."""
+        self.reply(await self.ask(_cancel, self.desk, checked_id(job_id)))
+
+
+def _page(desk: Desk, *, mine: bool, state: str, text: str, cursor: str | None, count: str) -> dict[str, Any]:
+    import msgspec
+
+    from pollinator_magic.labserver.index import STATES, Filter
+
+    if state not in {"", *STATES}:
+        raise Refused(400, f"There is no state {state[:40]!a}.", f"States are {', '.join(STATES)}.")
+    if not (count.isascii() and count.isdigit() and 0 < int(count[:9]) <= MOST):
+        raise Refused(400, f"A page cannot have {count[:40]!a} jobs.", f"Ask for 1 to {MOST}.")
+    wanted = Filter(mine=mine, state=state, text=text)
+    overview = desk.watcher().overview()
+    try:
+        page = overview.index.page(wanted, int(count), cursor)
+    except ValueError:
+        raise Refused(400, "No page of the list begins there.", "Read the list from its beginning.") from None
+    return {
+        "jobs": msgspec.to_builtins(page.jobs),
+        "next": page.next,
+        "total": page.total,
+        "counts": overview.counts,
+        "now": overview.now,
+    }
+
+
+def _details(desk: Desk, job_id: str) -> dict[str, Any]:
+    from pollinator_magic.jobs.job import Job
+    from pollinator_magic.labserver.summaries import details
+
+    place, watcher = desk.place(), desk.watcher()
+    process = place.client.process(job_id)
+    return details(
+        watcher.noticed(process),
+        process,
+        why=_why(place, process),
+        dashboard=Job(place.session, process).dashboard_url,
+        now=watcher.now,
+    )
+
+
+def _cancel(desk: Desk, job_id: str) -> dict[str, Any]:
+    import msgspec
+
+    from pollinator_magic.jobs.job import Job
+
+    place, watcher = desk.place(), desk.watcher()
+    job = Job(place.session, place.client.process(job_id))
+    job.cancel()
+    told: dict[str, Any] = msgspec.to_builtins(watcher.noticed(job.process))
+    watcher.hurry()
+    return told
+
+
+def _why(place: Place, process: Process) -> str:
+    """Return why a process waits; nothing if it does not, or if that cannot be told."""
+    from pollinator_magic.colonies.models import ProcessState
+    from pollinator_magic.errors import ServerError
+    from pollinator_magic.notebook.waiting import why_waiting
+
+    if process.status is not ProcessState.WAITING:
+        return ""
+    try:
+        return why_waiting(process, place.client.executors(), place.client.processes(ProcessState.WAITING))
+    except ServerError:
+        return ""

@@ -1,0 +1,151 @@
+"""Cells whose jobs are open: their marks, Cancel whatever the kernel does, and the record after a reload."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
+from tests.browser.conftest import KERNEL_IS_IDLE
+
+pytestmark = pytest.mark.browser
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+IS_CLEAN = "() => window.jupyterapp.shell.currentWidget.context.model.dirty === false"
+IS_DIRTY = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
+EDIT = """() => { const nb = window.jupyterapp.shell.currentWidget.content;
+    nb.widgets[0].model.sharedModel.setSource('# edited'); }"""
+ATTACH = "id => window.jupyterapp.commands.execute('pollinator:attach-job', { id })"
+
+
+def job(go, *, options: str = "", then: str = "") -> str:
+    """A cell whose job says that it has begun, and ends when there is a file."""
+    return (
+        f"%%pollinate local {options}\n"
+        "import os, time\n"
+        "print('begun', flush=True)\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
+        f"{then}"
+    )
+
+
+def mark(page, number: int):
+    return cell(page, number).locator(".pollinator-Mark")
+
+
+def card_saved(lab, tmp_path, number: int) -> dict:
+    """The card of a cell as the file has it."""
+    notebook = nbformat.read(lab.root / tmp_path.name / "notebook.ipynb", as_version=4)
+    return next(one for one in notebook.cells[number].outputs if "pollinator" in one.get("metadata", {}))
+
+
+@pytest.mark.parametrize("notebook_7", [False, True], ids=["JupyterLab", "Notebook 7"])
+def test_a_cell_is_marked_while_its_job_is_open(new_notebook, go, notebook_7):
+    page = new_notebook(LOAD, job(go), "print('other')", notebook_7=notebook_7)
+    page.evaluate(RUN_ALL)
+
+    mark(page, 1).get_by_text("Running").wait_for()
+    assert "running on local" in mark(page, 1).get_attribute("aria-label")
+    picture(page, f"cells-mark-{'notebook' if notebook_7 else 'lab'}")
+    if not notebook_7:
+        page.evaluate(THEME, "JupyterLab Dark")
+        page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+        picture(page, "cells-mark-dark")
+        page.evaluate(THEME, "JupyterLab Light")
+    go.touch()
+
+    mark(page, 1).wait_for(state="detached")
+    output(page, 1).get_by_text("success after").wait_for()
+    assert page.locator(".pollinator-Mark").count() == 0
+
+
+def test_cancel_on_a_card_works_while_another_cell_blocks_the_kernel(new_notebook, go):
+    page = new_notebook(LOAD, job(go, options="--detach"), "import time\nprint('busy', flush=True)\ntime.sleep(1000)")
+    page.evaluate(RUN_ALL)
+    output(page, 2).get_by_text("busy", exact=True).wait_for()
+    mark(page, 1).get_by_text("Running").wait_for()
+
+    output(page, 1).get_by_role("button", name="Cancel").click()
+
+    output(page, 1).get_by_text("cancelled after").wait_for()
+    mark(page, 1).wait_for(state="detached")
+    assert cell(page, 2).locator(".jp-InputPrompt").inner_text() == "[*]:"
+    picture(page, "cells-cancelled-while-busy")
+
+
+def test_after_a_reload_the_cell_is_marked_and_its_record_is_right_at_the_end(new_notebook, lab, go, tmp_path):
+    page = new_notebook(LOAD, job(go, then="open('result/a.csv', 'w').write('x,y\\n1,2\\n')"))
+    page.evaluate(RUN_ALL)
+    output(page, 1).get_by_text("begun", exact=True).wait_for()
+    page.evaluate(SAVE)
+    assert "running" in card_saved(lab, tmp_path, 1)["data"]["text/plain"]
+
+    page.goto(lab.address(f"{tmp_path.name}/notebook.ipynb"))
+    mark(page, 1).get_by_text("Running").wait_for()
+    picture(page, "cells-reloaded")
+    go.touch()
+
+    mark(page, 1).wait_for(state="detached")
+    output(page, 1).get_by_text("a.csv").first.wait_for()
+    page.wait_for_function(IS_CLEAN)
+    card = card_saved(lab, tmp_path, 1)
+    assert "success after" in card["data"]["text/html"]
+    assert "success after" in card["data"]["text/plain"]
+    assert card["metadata"]["pollinator"]["final"] is True
+    assert WIDGET not in card["data"]
+    picture(page, "cells-record-repaired")
+
+
+def test_a_job_that_ended_while_no_page_was_open_has_its_record_when_one_is(new_notebook, lab, go, tmp_path):
+    page = new_notebook(LOAD, job(go, options="--detach"))
+    page.evaluate(RUN_ALL)
+    mark(page, 1).get_by_text("Running").wait_for()
+    page.evaluate(SAVE)
+    page.evaluate(SHUT_DOWN)
+    page.goto("about:blank")
+    go.touch()
+
+    page.goto(lab.address(f"{tmp_path.name}/notebook.ipynb"))
+    page.wait_for_function(KERNEL_IS_IDLE)
+    output(page, 1).get_by_text("success after").wait_for()
+
+
+def test_when_the_kernel_is_shut_down_the_record_comes_and_edits_are_not_saved(new_notebook, lab, go, tmp_path):
+    page = new_notebook(LOAD, job(go))
+    page.evaluate(RUN_ALL)
+    mark(page, 1).get_by_text("Running").wait_for()
+    page.evaluate(SAVE)
+    page.evaluate(SHUT_DOWN)
+    page.evaluate(EDIT)
+    go.touch()
+
+    output(page, 1).get_by_text("success after").wait_for()
+    assert page.evaluate(IS_DIRTY)
+    assert "# edited" not in (lab.root / tmp_path.name / "notebook.ipynb").read_text()
+    assert "running" in card_saved(lab, tmp_path, 1)["data"]["text/plain"]
+
+
+def test_a_job_is_attached_in_a_new_cell_that_loads_what_it_needs(new_notebook, go):
+    page = new_notebook(LOAD, job(go, options="--detach"), "print('last')")
+    page.evaluate(RUN_ALL)
+    mark(page, 1).get_by_text("Running").wait_for()
+    page.wait_for_function(KERNEL_IS_IDLE)
+    job_id = page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.get(0).metadata.pollinator.job"
+    )
+
+    page.evaluate("n => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = n; }", 1)
+    page.evaluate(f"id => void ({ATTACH})(id)", job_id)
+    output(page, 2).get_by_text("running for").wait_for()
+    assert "%load_ext" not in cell(page, 2).locator(".cm-content").inner_text()
+    mark(page, 2).wait_for()
+    go.touch()
+    output(page, 2).get_by_text("success after").wait_for()
+
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    page.wait_for_function(KERNEL_IS_IDLE)
+    page.evaluate(f"id => void ({ATTACH})(id)", job_id)
+    output(page, 3).get_by_text("success after").wait_for()
+    assert "%load_ext pollinator_magic" in cell(page, 3).locator(".cm-content").inner_text()
