@@ -49,13 +49,16 @@ def connect(where: str | None = None, *, start: bool = True, announce: Callable[
         return session
 
 
-def connect_for(executors: Sequence[str], *, announce: Callable[[str], None] | None = None) -> Session:
-    """Return the session of the colony that these executors belong to."""
+def connect_for(
+    executors: Sequence[str], *, start: bool = True, announce: Callable[[str], None] | None = None
+) -> Session:
+    """Return the session of the colony that these executors belong to; see `connect`."""
     if LOCAL in executors and len(executors) > 1:
         raise UsageError("The executor 'local' is the embedded colony's: it cannot be mixed with those of another.")
     if executors and not is_configured() and LOCAL not in executors and (hint := did_you_mean(executors[0], [LOCAL])):
         raise ConfigurationError(f"No colony is configured that could have an executor {executors[0]!r}.{hint}")
-    return connect(LOCAL if LOCAL in executors else "remote" if executors else None, announce=announce)
+    where = LOCAL if LOCAL in executors else "remote" if executors else None
+    return connect(where, start=start, announce=announce)
 
 
 def use_environment_file(path: Path) -> tuple[Session, User]:

@@ -64,7 +64,7 @@ class Context:
     def job(self, text: str) -> Job:
         """Return the job of this variable, or of this process id or beginning of one.
 
-        An id is looked for in the project's colony, then in the other one.
+        An id is looked for in the project's colony, then in the other one, which is not started for that.
         """
         if (known := self.recall(text)) is not None:
             return known
@@ -75,7 +75,7 @@ class Context:
         except NotFound:
             for other in others:
                 with contextlib.suppress(PollinatorError):
-                    return Job.attach(self.session(other), text, project)
+                    return Job.attach(connect_for(other, start=False), text, project)
             raise
 
     def session_of_project(self, project: Project | None) -> Session:

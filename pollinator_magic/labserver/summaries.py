@@ -206,6 +206,7 @@ def _not_secret(name: str, value: Any) -> Any:
 
 
 def told_parameters(process: Process) -> dict[str, Any]:
+    """Return what a sweep has set for the process; what looks like a secret is hidden."""
     return {name: _not_secret(name, value) for name, value in parameters_of(process.spec.env).items()}
 
 

@@ -143,6 +143,15 @@ def test_what_cannot_be_meant_is_exit_code_2_and_says_what_to_do(pollinate, word
     assert ran.stdout == ""
 
 
+def test_an_id_that_the_colony_does_not_know_starts_no_embedded_one(pollinate, tmp_path):
+    home = tmp_path / "home"
+
+    ran = pollinate("attach", "0123456789abcdef", POLLINATOR_HOME=str(home))
+
+    assert "No recent process" in ran.stderr
+    assert not home.exists()
+
+
 def test_a_directory_without_a_project_says_how_to_make_one(elsewhere):
     ran = elsewhere("run")
 

@@ -65,3 +65,11 @@ def test_what_is_built_names_the_file_that_jupyterlab_loads_first_and_has_the_sc
 
     assert (BUILT / built["jupyterlab"]["_build"]["load"]).is_file()
     assert schemas == {file.name: file.read_bytes() for file in (SOURCE / "schema").glob("*.json")}
+
+
+def test_the_source_imports_what_it_declares_and_no_more():
+    files = [file for file in (SOURCE / "src").rglob("*.ts*") if ".test." not in file.name]
+    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    imported = re.findall(r"^(?:import|export|}).* from '((?:@[^'/]+/)?[a-z][^'/]*)", source, re.MULTILINE)
+
+    assert set(imported) == set(json.loads((SOURCE / "package.json").read_text())["dependencies"])

@@ -1,6 +1,6 @@
 /** What the metadata of an output say of the card that it is. They come out of a file: nothing of them is believed. */
 
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type { PartialJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 export interface ICard {
   /** The ids of its jobs; of a large group, those of some. */
@@ -28,6 +28,11 @@ export function cardOf(metadata: ReadonlyPartialJSONObject): ICard | null {
   if (ids.length === 0) return null;
   const all = typeof count === 'number' && count > ids.length ? count : ids.length;
   return { jobs: ids, count: all, group: true, final: final === true };
+}
+
+/** Return what the metadata of the card say when it has said its last word. */
+export function finalMark({ jobs, count, group }: ICard): PartialJSONObject {
+  return group ? { jobs, count, final: true } : { job: jobs[0] ?? '', final: true };
 }
 
 export function isId(value: unknown): value is string {

@@ -1,7 +1,6 @@
-/** The mark of a cell whose job is open: its state in a word and a sign. It leads to the job. */
+/** What is said of a cell whose jobs are open. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { LabIcon } from '@jupyterlab/ui-components';
 
 import type { IJob } from '../colony/types';
 import { stateName } from '../panel/states';
@@ -17,11 +16,6 @@ export interface IMark {
 
 const SHORT = 12;
 
-const ICONS = {
-  running: icon('running', '<path d="M6.4 5.2v5.6L11 8z"/>'),
-  waiting: icon('waiting', '<path d="M7.4 4.5h1.2v3.2l2.2 1.3-.6 1-2.8-1.6z"/>')
-};
-
 /** Return what to say of the open jobs of a cell; null if there are none. */
 export function markOf(open: readonly IJob[], trans: TranslationBundle): IMark | null {
   const running = open.filter(job => job.state === 'running');
@@ -36,7 +30,7 @@ export function markOf(open: readonly IJob[], trans: TranslationBundle): IMark |
     label:
       open.length > 1
         ? trans.__(
-            '%1 jobs of this cell are open, %2 of them running. Open the first.',
+            '%1 jobs of this cell are open, %2 of them running. Open one of these.',
             open.length,
             running.length
           )
@@ -48,28 +42,4 @@ export function markOf(open: readonly IJob[], trans: TranslationBundle): IMark |
           ),
     job: first.id
   };
-}
-
-/** Make the button that a cell shows. */
-export function markNode(mark: IMark, open: (job: string) => void): HTMLButtonElement {
-  const node = document.createElement('button');
-  node.type = 'button';
-  node.className = 'pollinator-Mark';
-  // Else Enter would go to the cell.
-  node.setAttribute('data-lm-suppress-shortcuts', 'true');
-  node.dataset['state'] = mark.state;
-  node.setAttribute('aria-label', mark.label);
-  node.title = mark.label;
-  const word = document.createElement('span');
-  word.textContent = mark.word;
-  node.append(ICONS[mark.state].element({ tag: 'span' }), word);
-  node.addEventListener('click', () => open(mark.job));
-  return node;
-}
-
-function icon(name: string, sign: string): LabIcon {
-  const svgstr =
-    '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16"><g fill="currentColor">' +
-    `<path d="M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8zm0 1.3a4.9 4.9 0 1 1 0 9.8 4.9 4.9 0 0 1 0-9.8z"/>${sign}</g></svg>`;
-  return new LabIcon({ name: `pollinator-magic:cell-${name}`, svgstr });
 }

@@ -9,7 +9,8 @@ import type { IJob } from '../colony/types';
 import { isOpen } from '../panel/states';
 import type { Cards } from './cards';
 import type { Jobs } from './jobs';
-import { markNode, markOf } from './mark';
+import { markOf } from './mark';
+import { markNode } from './marknode';
 
 export interface IMarksOptions {
   panel: NotebookPanel;

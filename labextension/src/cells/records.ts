@@ -13,7 +13,7 @@ import { Signal } from '@lumino/signaling';
 import type { Api } from '../colony/api';
 import type { IJob, IRecord } from '../colony/types';
 import { isOpen } from '../panel/states';
-import { cardOf, type ICard } from './card';
+import { cardOf, finalMark, type ICard } from './card';
 import type { Cards } from './cards';
 import type { Jobs } from './jobs';
 import { saveQuietly } from './saving';
@@ -50,6 +50,7 @@ export class Records {
 
   private readonly onArrived = (_: Cards, card: ICard): void => {
     for (const id of card.jobs) this.expected.add(id);
+    this.leave(keyOf(card));
   };
 
   private readonly onCards = (cards: Cards, cell: ICodeCellModel): void => {
@@ -79,51 +80,59 @@ export class Records {
     return cards.cells.flatMap(cell => cards.of(cell)).filter(card => !card.final);
   }
 
-  /** Set right those cards whose jobs are over, at once or after a while. */
+  /** Set right those cards whose jobs are over: at once, or when the kernel has said nothing of them for a while. */
   private consider(cards: readonly ICard[]): void {
     for (const card of cards) {
-      const [id = ''] = card.jobs;
-      if (card.group || !this.isOver(id)) continue;
-      if (!this.expected.has(id)) {
-        this.repair(id);
-      } else if (!this.timers.has(id)) {
-        this.timers.set(
-          id,
-          setTimeout(() => this.repair(id), PATIENCE_MS)
-        );
+      if (!this.isOver(card)) continue;
+      const key = keyOf(card);
+      if (!card.jobs.some(id => this.expected.has(id))) {
+        this.repair(card);
+      } else if (!this.timers.has(key)) {
+        const timer = setTimeout(() => this.repair(card), PATIENCE_MS);
+        this.timers.set(key, timer);
       }
     }
   }
 
-  private isOver(id: string): boolean {
-    const job = this.options.jobs.get(id);
-    return job !== undefined && !isOpen(job.state);
+  /** Whether all its jobs have ended; of a large group not all are known. */
+  private isOver({ jobs, count }: ICard): boolean {
+    const ended = (id: string): boolean => {
+      const job = this.options.jobs.get(id);
+      return job !== undefined && !isOpen(job.state);
+    };
+    return jobs.length === count && jobs.every(ended);
   }
 
-  private repair(id: string): void {
-    clearTimeout(this.timers.get(id));
-    this.timers.delete(id);
-    if (this.underWay.has(id)) return;
-    this.underWay.add(id);
+  private repair(card: ICard): void {
+    const key = keyOf(card);
+    this.leave(key);
+    if (this.underWay.has(key)) return;
+    this.underWay.add(key);
     // One after the other: what one has changed is saved before the next asks whether the notebook was clean.
     this.work = this.work
-      .then(() => this.fetchAndSet(id))
+      .then(() => this.fetchAndSet(card))
       .catch(() => undefined) // it is tried again when the colony, or the page, is back
-      .finally(() => this.underWay.delete(id));
+      .finally(() => this.underWay.delete(key));
   }
 
-  private async fetchAndSet(id: string): Promise<void> {
-    if (this.disposed || !this.openCards().some(card => card.jobs[0] === id)) return;
-    const record = await this.options.api.record(id);
-    const { panel, cards, contents } = this.options;
-    if (!record.closed || this.isDisposed) return;
+  private leave(key: string): void {
+    clearTimeout(this.timers.get(key));
+    this.timers.delete(key);
+  }
+
+  private async fetchAndSet(card: ICard): Promise<void> {
+    const key = keyOf(card);
+    if (this.isDisposed() || !this.openCards().some(other => keyOf(other) === key)) return;
+    const { panel, cards, contents, api } = this.options;
+    const record = await (card.group ? api.groupRecord(card.jobs) : api.record(key));
+    if (!record.closed || this.isDisposed()) return;
     const clean = !panel.context.model.dirty;
-    const changed = cards.cells.filter(cell => setRecord(cell, id, record));
+    const changed = cards.cells.filter(cell => setRecord(cell, key, record));
     if (clean && changed.length) await saveQuietly(panel.context, contents);
   }
 
   /** As a method, because it changes while something is waited for. */
-  private get isDisposed(): boolean {
+  private isDisposed(): boolean {
     return this.disposed || this.options.panel.isDisposed;
   }
 
@@ -131,21 +140,27 @@ export class Records {
   private work = Promise.resolve();
   /** Jobs whose cards a kernel can change that is there. */
   private readonly expected = new Set<string>();
+  /** Cards, by their keys. */
   private readonly underWay = new Set<string>();
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
 }
 
-/** Put the record into the outputs that show this job and are not final; return whether there are any. */
-function setRecord({ outputs }: ICodeCellModel, id: string, record: IRecord): boolean {
+/** Return what cards of the same jobs have in common. */
+function keyOf({ jobs }: ICard): string {
+  return jobs.join(' ');
+}
+
+/** Put the record into the outputs that show these jobs and are not final; return whether there are any. */
+function setRecord({ outputs }: ICodeCellModel, key: string, record: IRecord): boolean {
   let changed = false;
   for (let index = 0; index < outputs.length; index++) {
     const { metadata } = outputs.get(index);
     const card = cardOf(metadata);
-    if (!card || card.group || card.final || card.jobs[0] !== id) continue;
+    if (!card || card.final || keyOf(card) !== key) continue;
     outputs.set(index, {
       output_type: 'display_data',
       data: { 'text/html': record.html, 'text/plain': record.text },
-      metadata: { ...metadata, pollinator: { job: id, final: true } }
+      metadata: { ...metadata, pollinator: finalMark(card) }
     });
     changed = true;
   }

@@ -85,6 +85,11 @@ export class Api {
     return this.get(`jobs/${id}/record`);
   }
 
+  /** Return the record of a sweep of at most a hundred jobs, in this order. */
+  groupRecord(ids: readonly string[]): Promise<IRecord> {
+    return this.post('record', { jobs: ids });
+  }
+
   /** Return a result's bytes. */
   async result(id: string, name: string): Promise<Response> {
     return this.checked(await this.request(this.resultPath(id, name), {}));

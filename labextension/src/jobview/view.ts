@@ -100,6 +100,7 @@ export class JobView extends MainAreaWidget<JobContent> {
     super({ content: new JobContent(jobId, options) });
     const { trans } = options;
     this.id = `pollinator-job-${jobId}`;
+    this.addClass('pollinator-JobArea');
     this.title.label = trans.__('Job %1', short(jobId));
     this.title.caption = trans.__('Job %1', jobId);
     this.title.icon = pollinatorIcon;

@@ -1,6 +1,6 @@
 /** Tells of jobs that have ended, in JupyterLab's notifications. */
 
-import { Notification } from '@jupyterlab/apputils';
+import type { Notification, NotificationManager } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
@@ -25,6 +25,7 @@ const GROWING = 50;
 
 export class Announcer {
   constructor(
+    private readonly notifications: NotificationManager,
     private readonly commands: CommandRegistry,
     private readonly notebooks: Notebooks,
     private readonly trans: TranslationBundle
@@ -49,7 +50,7 @@ export class Announcer {
   /** More jobs of a group that one has not dismissed yet change its notification. */
   private notify({ key, jobs }: IGroup): void {
     const before = this.told.get(key);
-    const grows = before !== undefined && Notification.manager.has(before.id);
+    const grows = before !== undefined && this.notifications.has(before.id);
     const all = grows ? [...before.jobs, ...jobs] : jobs;
     const message = sentence(all, this.trans);
     const type = kind(all);
@@ -58,8 +59,8 @@ export class Announcer {
       actions: this.actions(all),
       autoClose: type === 'error' ? false : SHOWN_MS
     } as const;
-    if (grows) Notification.update({ id: before.id, message, type, ...options });
-    const id = grows ? before.id : Notification.emit(message, type, options);
+    if (grows) this.notifications.update({ id: before.id, message, type, ...options });
+    const id = grows ? before.id : this.notifications.notify(message, type, options);
     this.told.delete(key);
     this.told.set(key, { id, jobs: all });
     const [oldest] = this.told.keys();

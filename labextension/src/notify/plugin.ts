@@ -1,6 +1,7 @@
 /** A notification when a job has ended, with the ways to its log, its notebook and its results. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -28,7 +29,8 @@ export const notifyPlugin: JupyterFrontEndPlugin<void> = {
     settings: ISettingRegistry | null
   ) => {
     const trans = (translator ?? nullTranslator).load('pollinator_magic');
-    const announcer = new Announcer(app.commands, new Notebooks(app, documents), trans);
+    const notebooks = new Notebooks(app, documents);
+    const announcer = new Announcer(Notification.manager, app.commands, notebooks, trans);
     new Listener(colony, jobs => announcer.tell(jobs)).start();
     if (settings) void follow(announcer, settings);
   }

@@ -274,6 +274,22 @@ describe('another filter', () => {
     expect(list.total).toBe(1);
   });
 
+  it('does not mind that an earlier question was refused late', async () => {
+    const colony = new Colony(5);
+    const refusals: (() => void)[] = [];
+    const list = new JobList((filter, cursor, count) => {
+      if (filter.state === 'waiting') return colony.fetch(filter, cursor, count);
+      return new Promise((_, refuse) => {
+        refusals.push(() => refuse(new ApiError(502, 'Too late.')));
+      });
+    }, ALL);
+    list.setActive(true);
+    list.setFilter({ ...ALL, state: 'waiting' });
+    refusals[0]?.();
+    await settled();
+    expect([list.error, list.total]).toEqual([null, 5]);
+  });
+
   it('forgets the jobs of another colony at once', async () => {
     const list = await opened(new Colony(5));
     list.clear();

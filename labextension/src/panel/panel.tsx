@@ -22,8 +22,9 @@ import { isOpen } from './states';
 
 export const PANEL_ID = 'pollinator-panel';
 
-/** What the first section takes from the others at most; more than that has to be scrolled to. */
-const HIGHEST = 320;
+/** What the first two sections have at least if their contents are as high, in pixels. */
+const LEAST_COLONY = 320;
+const LEAST_EXECUTORS = 160;
 
 export class PollinatorPanel extends SidePanel {
   constructor(
@@ -61,7 +62,7 @@ export class PollinatorPanel extends SidePanel {
       trans.__('Colony'),
       'colony',
       new Section(() => (
-        <ColonySection {...this.shared} onHeight={pixels => limit(first, pixels, HIGHEST)} />
+        <ColonySection {...this.shared} onHeight={pixels => limit(first, pixels, LEAST_COLONY)} />
       )),
       refresh(trans.__('Ask the colony again'), () => void commands.execute('pollinator:retry'))
     );
@@ -73,7 +74,9 @@ export class PollinatorPanel extends SidePanel {
         <ExecutorsSection
           {...this.shared}
           awake={awake}
-          onDrawn={() => limit(second, contents(second, colony.executors?.length ?? 0), 0)}
+          onDrawn={() =>
+            limit(second, contents(second, colony.executors?.length ?? 0), LEAST_EXECUTORS)
+          }
           onMenu={this.openExecutorMenu}
         />
       )),

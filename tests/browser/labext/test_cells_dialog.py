@@ -135,7 +135,7 @@ def test_an_executor_of_the_sidebar_goes_into_the_active_cell(new_notebook):
 def test_a_body_keeps_the_highlighting_of_its_language(new_notebook):
     page = new_notebook(
         f"%%pollinate local --each seed=1:5 lr=0.1 --init \"echo 'it'\"\n{PROGRAM}",
-        "%%pollinate local --source job.sh\nfor name in *.txt; do echo \"$name\"; done",
+        '%%pollinate local --source job.sh\nfor name in *.txt; do echo "$name"; done',
         "%%pollinate local --cmd Rscript\nx <- c(1, 2)",
         PROGRAM,
     )

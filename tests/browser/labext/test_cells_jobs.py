@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
+
 import nbformat
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
 from tests.browser.conftest import KERNEL_IS_IDLE
+from tests.notebook.kernels import overlay
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +34,15 @@ def job(go, *, options: str = "", then: str = "") -> str:
         f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
         f"{then}"
     )
+
+
+def add_kernel(lab, name: str, **environment: str) -> None:
+    """Give the server another kernel, which runs in this environment."""
+    directory = lab.root.parent / "jupyter_data_dir" / "kernels" / name
+    directory.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": name, "language": "python", "env": environment}
+    (directory / "kernel.json").write_text(json.dumps(spec))
 
 
 def mark(page, number: int):
@@ -67,12 +81,57 @@ def test_cancel_on_a_card_works_while_another_cell_blocks_the_kernel(new_noteboo
     output(page, 2).get_by_text("busy", exact=True).wait_for()
     mark(page, 1).get_by_text("Running").wait_for()
 
-    output(page, 1).get_by_role("button", name="Cancel").click()
+    with page.expect_response("**/cancel") as answered:
+        output(page, 1).get_by_role("button", name="Cancel").click()
 
+    assert answered.value.ok
     output(page, 1).get_by_text("cancelled after").wait_for()
     mark(page, 1).wait_for(state="detached")
     assert cell(page, 2).locator(".jp-InputPrompt").inner_text() == "[*]:"
     picture(page, "cells-cancelled-while-busy")
+
+
+def test_cancel_is_offered_and_works_where_the_kernel_hears_no_click(lab, visit, go, tmp_path):
+    """A kernel of ipykernel 6 handles clicks between cells only, and offers no button to other pages."""
+    add_kernel(lab, "old", PYTHONPATH=overlay("6.31.0"))
+    path = lab.root / tmp_path.name / "notebook.ipynb"
+    path.parent.mkdir()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (LOAD, job(go))])
+    notebook.metadata["kernelspec"] = {"name": "old", "language": "python", "display_name": "old"}
+    nbformat.write(notebook, path)
+    page = visit(path)
+    page.evaluate(RUN_ALL)
+    output(page, 1).get_by_text("running for").wait_for()
+    button = output(page, 1).get_by_role("button", name="Cancel")
+    button.wait_for()
+    assert output(page, 1).get_by_role("button", name="Detach").count() == 0
+    picture(cell(page, 1), "cells-cancel-in-an-old-kernel")
+
+    button.click()
+
+    output(page, 1).get_by_text("JobCancelled").wait_for()
+    output(page, 1).get_by_text("cancelled after").wait_for()
+
+
+def test_a_sweep_is_marked_cancelled_by_the_server_and_its_record_repaired(new_notebook, lab, go, tmp_path):
+    page = new_notebook(LOAD, job(go, options="--detach --each n=1,2,3"), "import time\ntime.sleep(1000)")
+    page.evaluate(RUN_ALL)
+    mark(page, 1).get_by_text(re.compile(r"^\d (running|waiting)$")).wait_for()
+    picture(page, "cells-mark-sweep")
+    page.evaluate(SAVE)
+    page.goto(lab.address(f"{tmp_path.name}/notebook.ipynb"))
+    mark(page, 1).wait_for()
+
+    with page.expect_response("**/cancel"):
+        output(page, 1).get_by_role("button", name="Cancel all").click()
+
+    mark(page, 1).wait_for(state="detached")
+    output(page, 1).get_by_text("3 cancelled").wait_for()
+    page.wait_for_function(IS_CLEAN)
+    card = card_saved(lab, tmp_path, 1)
+    assert "3 cancelled" in card.data["text/plain"]
+    assert card.metadata["pollinator"]["final"] is True
+    picture(page, "cells-record-of-a-sweep")
 
 
 def test_after_a_reload_the_cell_is_marked_and_its_record_is_right_at_the_end(new_notebook, lab, go, tmp_path):

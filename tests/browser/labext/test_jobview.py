@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.cells import picture
 from tests.browser.labext.jobview import go_dark, go_light, in_sight, line, log_of, open_job, open_lab, start
+from tests.browser.labext.layout import saved
 
 pytestmark = pytest.mark.browser
 
@@ -256,10 +257,7 @@ def test_the_view_is_there_again_after_a_reload_reads_on_after_an_error_and_the_
     job = start(lab, tmp_path / "project", TICKING.replace("GO", repr(str(go))))
     view = open_job(open_lab(lab, page), job)
     line(view, "tick 1").wait_for()
-    page.wait_for_function(
-        """async job => JSON.stringify(await window.jupyterapp.serviceManager.workspaces.fetch('default')).includes(job)""",
-        arg=job,
-    )
+    saved(page)
     page.goto(page.url.partition("?")[0])
     log_of(view).get_by_text("tick").first.wait_for()
 
@@ -287,6 +285,5 @@ def test_notebook_7_shows_the_view_below_the_notebook(lab, new_notebook, tmp_pat
     job = start(lab, tmp_path / "project", "print('here as well')")
     page = new_notebook("", notebook_7=True)
     view = open_job(page, job)
-    page.wait_for_timeout(3000)
-    picture(page, "jobview-notebook-7")
     line(view, "here as well").wait_for()
+    picture(page, "jobview-notebook-7")

@@ -117,15 +117,14 @@ def test_a_second_later_only_the_time_of_open_jobs_is_drawn_again(colony, new_no
 
 def test_an_executor_is_put_into_the_active_cell_and_a_job_leads_back_to_its_notebook(colony, new_notebook):
     colony.start()
-    page = new_notebook("print('from the executor')")
+    page = new_notebook(LOAD, "print('from the executor')")
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1 }")
     panel = open_panel(page)
 
     executor = rows(panel, "Executors").filter(has_text="local")
     executor.hover()
     executor.get_by_role("button", name="Use in the active cell").click()
-    cell(page, 0).get_by_text("%%pollinate local").wait_for()
-
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
+    cell(page, 1).get_by_text("%%pollinate local").wait_for()
     page.evaluate(RUN_ALL)
     row(panel, "notebook.ipynb").get_by_text("Success").wait_for()
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")

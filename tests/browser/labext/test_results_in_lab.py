@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, output, picture
-from tests.browser.jupyterlab import TOKEN, environment
+from tests.browser.jupyterlab import TOKEN
+from tests.browser.labext.elsewhere import run_elsewhere
+from tests.browser.labext.settings import settings
+from tests.browser.labext.layout import saved
 
 pytestmark = pytest.mark.browser
 
 CURRENT = "window.jupyterapp.shell.currentWidget"
 IS_FOCUSED = "element => element === document.activeElement"
-TRUST_HTML = """trusted => window.jupyterapp.serviceManager.settings.save(
-    '@jupyterlab/htmlviewer-extension:plugin', JSON.stringify({ trustByDefault: trusted }))"""
-PROGRAM = r'''
+PROGRAM = r"""
 import json, pathlib, random
 import matplotlib
 matplotlib.use("agg")
@@ -61,22 +59,13 @@ with (result / "big.csv").open("w") as file:
 with (result / "big.log").open("w") as file:
     for n in range(400_000):
         file.write(f"line {n} of a log that is far too long to be read by anybody\n")
-'''
+"""
 
 
 @pytest.fixture(scope="module")
 def job(lab):
     """The id of a job that has left results of many kinds."""
-    project = lab.root / "results"
-    project.mkdir()
-
-    def pollinate(*arguments: str) -> None:
-        command = [sys.executable, "-m", "pollinator_magic", *arguments]
-        subprocess.run(command, cwd=project, env=environment(lab.home.parent), check=True, capture_output=True)
-
-    pollinate("new", "-n", "local")
-    (project / "cfs" / "src" / "main.py").write_text(PROGRAM)
-    pollinate("run", "--follow", "--get", "empty.txt")
+    run_elsewhere(lab, lab.root / "results", PROGRAM)
     return lab.get("pollinator-magic/jobs").json()["jobs"][0]["id"]
 
 
@@ -160,20 +149,24 @@ def test_each_kind_of_result_opens_in_its_viewer(in_lab, job):
     picture(page, "results-big-csv")
 
 
-def test_what_a_job_wrote_as_html_runs_no_script_even_where_files_are_trusted(in_lab, lab, job):
-    page = in_lab
-    page.evaluate(TRUST_HTML, True)
-    try:
-        execute(page, "pollinator:open-result", id=job, name="report.html")
-        frame = page.frame_locator(".jp-HTMLViewer iframe")
-        frame.get_by_role("heading", name="Report").wait_for()
+def test_what_a_job_wrote_as_html_runs_no_script_even_where_files_are_trusted(lab, page, job):
+    with settings(lab, "@jupyterlab/htmlviewer-extension:plugin", trustByDefault=True):
+        page.goto(f"{lab.url}/lab?token={TOKEN}&reset")
+        page.wait_for_function("() => window.jupyterapp?.restored")
+        page.evaluate("() => window.jupyterapp.restored")
 
-        assert frame.locator("#said").inner_text() == "nothing ran"
-        assert page.evaluate("() => window.hacked") is None
-        assert page.evaluate(f"() => {CURRENT}.trusted") is False
-        picture(page, "results-html")
-    finally:
-        page.evaluate(TRUST_HTML, False)
+    (lab.root / "own.html").write_text("<h1>My own</h1>")
+    execute(page, "docmanager:open", path="own.html")
+    page.locator(".jp-HTMLViewer iframe[sandbox~=allow-scripts]").wait_for()
+
+    execute(page, "pollinator:open-result", id=job, name="report.html")
+    current_tab(page, "report.html").wait_for()
+    frame = page.locator(".jp-HTMLViewer:visible").frame_locator("iframe")
+    frame.get_by_role("heading", name="Report").wait_for()
+    assert frame.locator("#said").inner_text() == "nothing ran"
+    assert page.evaluate("() => window.hacked") is None
+    assert page.evaluate(f"() => {CURRENT}.trusted") is False
+    picture(page, "results-html")
 
 
 @pytest.mark.parametrize(
@@ -273,15 +266,3 @@ def execute(page, command: str, **args: str) -> None:
 
 def current_tab(page, label: str):
     return page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current").filter(has_text=label)
-
-
-def saved(page) -> None:
-    """Wait until the layout is saved, which a reload restores."""
-    page.evaluate(
-        """() => new Promise(resolve => {
-            const { workspaces } = window.jupyterapp.serviceManager;
-            const save = workspaces.save.bind(workspaces);
-            workspaces.save = (...saved) => save(...saved).then(resolve);
-            window.jupyterapp.shell.layoutModified.emit(undefined);
-        })"""
-    )

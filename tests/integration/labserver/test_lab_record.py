@@ -115,7 +115,7 @@ def test_the_record_of_an_open_job_is_not_closed(jupyter, session, project, canc
 
 
 def test_the_record_of_a_sweep_has_a_row_for_each_job(jupyter, session, project):
-    source = "import os\nif os.environ['n'] == '2': raise SystemExit(3)"
+    source = "import os\nif os.environ.get('n') == '2': raise SystemExit(3)"
     group = submit_each(session, project, [{"n": 1}, {"n": 2}, {"n": "<b>"}], source=source)
     jobs = [job.id for job in group]
     with pytest.raises(GroupFailed):

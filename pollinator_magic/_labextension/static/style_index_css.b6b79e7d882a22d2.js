@@ -23,11 +23,10 @@ body.pollinator-can-cancel button.pollinator-cancel {
   justify-content: center;
   left: calc(var(--jp-cell-padding) + var(--jp-cell-collapser-width));
   line-height: 1.4;
-  padding: 0 3px 0 2px;
+  padding: 0 2px;
   position: absolute;
   top: calc(var(--jp-cell-padding) + 2.2 * var(--jp-code-font-size));
-  white-space: nowrap;
-  width: var(--jp-cell-prompt-width);
+  width: calc(var(--jp-cell-prompt-width) - 4px);
 }
 
 .pollinator-Mark:hover {
@@ -172,6 +171,11 @@ body.pollinator-can-cancel button.pollinator-cancel {
 
 .pollinator-JobView {
   height: 100%;
+}
+
+/* Below a notebook, where every widget gets as little room as it takes. */
+#jp-down-stack .pollinator-JobArea {
+  min-height: 320px;
 }
 
 .pollinator-JobView > .lm-SplitPanel-handle {
