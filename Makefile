@@ -8,17 +8,18 @@ NPM := $(BIN)/python tests/labextension/npm.py
 MODULES := labextension/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test labextension soak lint bench audit format clean
+.PHONY: help demo test labextension soak lint bench pictures audit format clean
 
 help:
-	@echo "make demo    run a notebook cell as a job on an embedded colony, on this machine"
-	@echo "make test    lint, types, contracts, and every test: unit, integration, notebooks, browser"
-	@echo "make soak    faults, fuzzing and properties, about twenty times as many as in make test"
-	@echo "make lint    ruff, mypy and the import contracts, tsc, eslint and prettier only"
+	@echo "make demo          run a notebook cell as a job on an embedded colony, on this machine"
+	@echo "make test          lint, types, contracts, and every test: unit, integration, notebooks, browser"
+	@echo "make soak          faults, fuzzing and properties, about twenty times as many as in make test"
+	@echo "make lint          ruff, mypy, the import contracts, tsc, eslint and prettier only"
+	@echo "make format        let ruff, eslint and prettier format the code"
 	@echo "make labextension  build the JupyterLab extension again; a reload of the page shows it"
-	@echo "make bench   measure, print the ratios, and write docs/figures.md from them"
-	@echo "make audit   ask whether advisories concern what is installed (needs the network)"
-	@echo "make format  let ruff, eslint and prettier format the code"
+	@echo "make pictures      take the pictures in docs/images again"
+	@echo "make bench         measure, print the ratios, and write docs/figures.md from them"
+	@echo "make audit         ask whether advisories concern what is installed (needs the network)"
 
 # pip copies the built JupyterLab extension; a link in place of the copy shows what is built later. pip must not meet the
 # link: it would write through it.
@@ -59,6 +60,10 @@ soak: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks --keep
+
+pictures: $(READY)
+	$(BIN)/pytest tests/browser/labext/test_walk.py
+	$(BIN)/python tests/browser/pictures.py
 
 AUDIT := $(VENV)/audit
 audit: $(READY)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_importing = threading.Lock()
+
 
 class Threads:
     """At most `most` threads, started when they are needed.
@@ -36,14 +38,18 @@ class Threads:
         future: Future[T] = Future()
 
         def call() -> None:
+            if not future.set_running_or_notify_cancel():  # nobody waits for it any more
+                self._end()
+                return
             try:
-                if future.set_running_or_notify_cancel():  # nobody may wait for it any more
-                    future.set_result(function(*args, **kwargs))
+                _import_library()
+                result = function(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001  carried to whoever waits
+                self._end()
                 future.set_exception(error)
-            finally:
-                with self._guard:
-                    self._open -= 1
+            else:
+                self._end()
+                future.set_result(result)
 
         with self._guard:
             self._open += 1
@@ -53,6 +59,21 @@ class Threads:
         self._work.put(call)
         return await asyncio.wrap_future(future)
 
+    def _end(self) -> None:
+        """Note that a call has ended, before whoever waits for it can ask for another."""
+        with self._guard:
+            self._open -= 1
+
     def _run(self) -> None:
         while True:
             self._work.get()()
+
+
+def _import_library() -> None:
+    """Import the library whole before a call imports parts of it.
+
+    Its modules import each other: two threads that begin at different ones would each find what the other has only
+    half imported.
+    """
+    with _importing:
+        import pollinator_magic.jobs  # noqa: F401  for its effect; only once somebody asks

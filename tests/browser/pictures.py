@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 TAKEN = ROOT / "build" / "screenshots"
 SHOWN = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
-PICTURES: dict[str, str] = {}
+PICTURES = {name: f"walk-{name}" for name in ("sidebar", "dialog", "job", "notification")}
 """What a document calls it, and what the test calls it."""
 
 

@@ -36,6 +36,7 @@ function serverHalf(there: boolean): void {
 }
 
 beforeEach(() => {
+  vi.useRealTimers();
   cancel.mockReset().mockResolvedValue();
   failed.mockReset();
   serverHalf(true);
@@ -51,14 +52,24 @@ it('cancels by the server, says so at once, and lets the click go on', async () 
   expect(heard()).toBe(1);
 });
 
-it('takes it back if it did not work', async () => {
+it('takes it back if it did not work, and tells if the kernel has not heard it either', async () => {
+  vi.useFakeTimers();
   cancel.mockRejectedValue(new Error('no'));
   const { node } = button('pollinator-cancel', `pollinator-job-${ID}`);
   node.click();
-
-  await vi.waitFor(() => expect(failed).toHaveBeenCalledOnce());
+  await vi.advanceTimersByTimeAsync(100);
   expect(node.textContent).toBe('Cancel');
   expect(node.disabled).toBe(false);
+  expect(failed).not.toHaveBeenCalled();
+
+  await vi.runAllTimersAsync();
+  expect(failed).toHaveBeenCalledOnce();
+
+  node.click();
+  await vi.advanceTimersByTimeAsync(100);
+  node.remove(); // as the kernel does when it has cancelled
+  await vi.runAllTimersAsync();
+  expect(failed).toHaveBeenCalledOnce();
 });
 
 it('leaves the click alone without the server half, and shows no button that nobody hears', async () => {

@@ -14,6 +14,8 @@ const JOB = 'pollinator-job-';
 /** On the body: buttons may be shown that only we can do anything for. */
 const CAN_CANCEL = 'pollinator-can-cancel';
 const AT_ONCE = 4;
+/** So long a kernel that hears the click may take to show it. */
+const KERNEL_MS = 3_000;
 
 export interface ICancellingOptions {
   colony: Colony;
@@ -70,7 +72,10 @@ function groupsIn(outputs: unknown): string[] {
   });
 }
 
-/** Cancel the jobs, a few at a time; say so at once on the button, and if it did not work take that back. */
+/**
+ * Cancel the jobs, a few at a time; say so at once on the button, and if it did not work take that back. That is told only
+ * if the kernel has not heard the click either: it may know the job where the server half looks at another colony.
+ */
 async function cancel(
   ids: string[],
   button: HTMLButtonElement,
@@ -88,6 +93,8 @@ async function cancel(
   } catch (error) {
     button.disabled = false;
     button.textContent = before;
-    failed(error);
+    setTimeout(() => {
+      if (button.isConnected && !button.disabled) failed(error);
+    }, KERNEL_MS);
   }
 }

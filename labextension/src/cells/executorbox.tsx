@@ -22,11 +22,7 @@ export function ExecutorBox(props: IExecutorBoxProps): React.JSX.Element {
   useExecutors(colony);
   /** What has been typed since something was chosen from the list. */
   const [typed, setTyped] = React.useState('');
-  const found = suggestions(
-    colony.executors ?? [],
-    typed,
-    trans.__('the embedded colony of this machine')
-  );
+  const found = suggestions(colony.executors ?? [], typed, trans);
   const at = found.findIndex(one => one.name === value);
   const choose = (name: string): void => {
     setTyped('');

@@ -28,6 +28,8 @@ export class Marks {
     jobs.changed.connect(this.plan, this);
     // A cell that is moved gets another widget.
     panel.model?.cells.changed.connect(this.plan, this);
+    panel.context.pathChanged.connect(this.follow, this);
+    this.follow();
     this.plan();
   }
 
@@ -37,6 +39,10 @@ export class Marks {
     for (const { node } of this.shown.values()) node.remove();
     this.shown.clear();
   }
+
+  private readonly follow = (): void => {
+    this.options.jobs.follow(this.options.panel.context.path);
+  };
 
   /** Draw with the next frame, however much happens until then. */
   private readonly plan = (): void => {

@@ -1,7 +1,10 @@
+import { nullTranslator } from '@jupyterlab/translation';
 import { expect, it } from 'vitest';
 
 import type { IExecutor } from '../colony/types';
 import { suggestions } from './suggestions';
+
+const trans = nullTranslator.load('');
 
 function executor(name: string, about: Partial<IExecutor> = {}): IExecutor {
   return {
@@ -24,7 +27,7 @@ function executor(name: string, about: Partial<IExecutor> = {}): IExecutor {
 }
 
 const names = (executors: IExecutor[], sought = ''): string[] =>
-  suggestions(executors, sought, 'here').map(one => one.name);
+  suggestions(executors, sought, trans).map(one => one.name);
 
 it('are the executors that a job may name, those first that are alive, and the embedded one', () => {
   const quiet = executor('quiet', { alive: false });
@@ -48,7 +51,7 @@ it('say how much there is to do', () => {
   const [busy, idle] = suggestions(
     [executor('busy', { running: '2', waiting: '100+' }), executor('idle')],
     '',
-    ''
+    trans
   );
 
   expect(busy?.work).toBe('2 running, 100+ waiting');

@@ -1,5 +1,7 @@
 /** The executors that the dialog offers. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { IExecutor } from '../colony/types';
 import { matching } from '../panel/executorfilter';
 
@@ -24,31 +26,29 @@ const LOCAL = 'local';
 export function suggestions(
   executors: readonly IExecutor[],
   sought: string,
-  aboutLocal: string
+  trans: TranslationBundle
 ): ISuggestion[] {
   const usable = matching(executors, sought).filter(executor => executor.usable);
-  const found = [...usable.filter(one => one.alive), ...usable.filter(one => !one.alive)].map(
-    suggestion
+  const found = [...usable.filter(one => one.alive), ...usable.filter(one => !one.alive)].map(one =>
+    suggestion(one, trans)
   );
   const known = executors.some(executor => executor.name === LOCAL);
   if (!known && LOCAL.includes(sought.trim().toLowerCase())) {
-    found.push({ name: LOCAL, condition: '', alive: true, hardware: aboutLocal, work: '' });
+    const hardware = trans.__('the embedded colony of this machine');
+    found.push({ name: LOCAL, condition: '', alive: true, hardware, work: '' });
   }
   return found;
 }
 
-function suggestion({
-  name,
-  condition,
-  alive,
-  hardware,
-  running,
-  waiting
-}: IExecutor): ISuggestion {
-  const work = [count(running, 'running'), count(waiting, 'waiting')].filter(Boolean).join(', ');
-  return { name, condition, alive, hardware, work };
+function suggestion(executor: IExecutor, trans: TranslationBundle): ISuggestion {
+  const { name, condition, alive, hardware, running, waiting } = executor;
+  const work = [
+    some(running) && trans.__('%1 running', running),
+    some(waiting) && trans.__('%1 waiting', waiting)
+  ];
+  return { name, condition, alive, hardware, work: work.filter(Boolean).join(', ') };
 }
 
-function count(number: string, word: string): string {
-  return number === '' || number === '0' ? '' : `${number} ${word}`;
+function some(number: string): boolean {
+  return number !== '' && number !== '0';
 }

@@ -39,9 +39,9 @@ export class LogPane extends Panel {
     this.lines.node.setAttribute('aria-live', 'off');
     this.lines.node.setAttribute('aria-label', trans.__('Log of the job'));
     this.addWidget(this.bar);
-    this.node.append(this.notices.trouble);
     this.addWidget(this.lines);
-    this.node.append(this.notices.empty, this.notices.followButton, this.notices.spoken);
+    const { trouble, empty, followButton, spoken } = this.notices;
+    this.node.append(trouble, empty, followButton, spoken);
 
     this.reader.changed.connect(() => this.read());
     this.lines.changed.connect(() => this.say());

@@ -13,6 +13,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Colony } from '../colony/colony';
 import { IColony } from '../colony/plugin';
 import { addCommands, CANCEL_JOB, OPEN_JOB } from './commands';
+import { show } from './placing';
 import { JobView, type IPreferences } from './view';
 
 const ID = 'pollinator-magic:jobview';
@@ -51,10 +52,7 @@ export const jobviewPlugin: JupyterFrontEndPlugin<void> = {
       trans,
       open: async id => {
         const view = viewOf(id) ?? (await make(id));
-        // Where the main area is for one document only, as in Notebook 7, the view goes below it.
-        if (!view.isAttached)
-          shell.add(view, labShell ? 'main' : 'down', { type: 'Pollinator Job' });
-        shell.activateById(view.id);
+        show(view, shell, labShell, { type: 'Pollinator Job' });
         return view;
       },
       mayCancel: id => viewOf(id)?.content.job.open ?? null,

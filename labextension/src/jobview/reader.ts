@@ -8,8 +8,8 @@ import type { LogStore } from './logstore';
 
 export type Ask = (cursor: string, size: number) => Promise<ILogPage>;
 
-/** Characters of one request. */
-const SIZE = 1 << 18;
+/** Characters of one request: the most that the server half gives, for small pieces of a log cost it as much as large ones. */
+const SIZE = 1 << 20;
 /** A running job is asked again after this time, ... */
 const RUNNING_MS = 1_000;
 /** ... one that waits has nothing to tell: its start is announced, this is for an announcement that was missed. */

@@ -100,7 +100,6 @@ export class JobView extends MainAreaWidget<JobContent> {
     super({ content: new JobContent(jobId, options) });
     const { trans } = options;
     this.id = `pollinator-job-${jobId}`;
-    this.addClass('pollinator-JobArea');
     this.title.label = trans.__('Job %1', short(jobId));
     this.title.caption = trans.__('Job %1', jobId);
     this.title.icon = pollinatorIcon;
@@ -117,6 +116,7 @@ export class JobView extends MainAreaWidget<JobContent> {
   private fill(): void {
     const { trans, commands } = this.options;
     const { log, job } = this.content;
+    this.toolbar.addClass('pollinator-JobView-toolbar');
     const add = (name: string, widget: Widget): void => void this.toolbar.addItem(name, widget);
     const command = (id: string, label: string, icon: LabIcon): void => {
       if (!commands.hasCommand(id)) return;

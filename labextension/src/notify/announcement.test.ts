@@ -49,12 +49,14 @@ describe('gathering', () => {
 
 describe('sentences', () => {
   it('one job: notebook, state, executor, duration', () => {
-    expect(say({})).toBe('fit.ipynb: succeeded on lumi-std after 3 min');
-    expect(say({ state: 'failed', ended: 5_000 })).toBe('fit.ipynb: failed on lumi-std after 5 s');
+    expect(say({})).toBe('fit.ipynb: succeeded on lumi-std after 3\u00a0min');
+    expect(say({ state: 'failed', ended: 5_000 })).toBe(
+      'fit.ipynb: failed on lumi-std after 5\u00a0s'
+    );
   });
 
   it('a job of no notebook has its id', () => {
-    expect(say({ notebook: '' })).toBe('Job 0123456789ab: succeeded on lumi-std after 3 min');
+    expect(say({ notebook: '' })).toBe('Job 0123456789ab: succeeded on lumi-std after 3\u00a0min');
   });
 
   it('a job that never ran has no duration', () => {
@@ -62,8 +64,10 @@ describe('sentences', () => {
   });
 
   it('many jobs: how many of each', () => {
-    expect(say({}, {}, { state: 'failed' })).toBe('fit.ipynb: 3 jobs ended: 2 succeeded, 1 failed');
-    expect(say({}, { notebook: 'b.ipynb' })).toBe('2 jobs ended: 2 succeeded');
+    expect(say({}, {}, { state: 'failed' })).toBe(
+      'fit.ipynb: 3 jobs ended (2 succeeded, 1 failed)'
+    );
+    expect(say({}, { notebook: 'b.ipynb' })).toBe('2 jobs ended (2 succeeded)');
   });
 
   it('a message is shorter than what JupyterLab cuts off, whatever the names', () => {

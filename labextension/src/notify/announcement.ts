@@ -68,7 +68,7 @@ function ofOne(job: IJob, trans: TranslationBundle): string {
     name,
     ended(job.state, trans),
     executor,
-    span(time, trans)
+    span(time, trans).replace(' ', '\u00a0')
   );
 }
 
@@ -80,8 +80,8 @@ function ofMany(jobs: readonly IJob[], trans: TranslationBundle): string {
     .map(({ state, count }) => `${count} ${ended(state, trans)}`)
     .join(', ');
   return notebook
-    ? trans.__('%1: %2 jobs ended: %3', cut(basename(notebook)), jobs.length, counts)
-    : trans.__('%1 jobs ended: %2', jobs.length, counts);
+    ? trans.__('%1: %2 jobs ended (%3)', cut(basename(notebook)), jobs.length, counts)
+    : trans.__('%1 jobs ended (%2)', jobs.length, counts);
 }
 
 function ended(state: State, trans: TranslationBundle): string {

@@ -40,7 +40,7 @@ describe('notifications', () => {
 
   it('what ends within a moment is told of together', () => {
     for (const id of 'abcd') announcer.tell([job({ id })]);
-    expect(told().map(each => each.message)).toEqual(['fit.ipynb: 4 jobs ended: 4 succeeded']);
+    expect(told().map(each => each.message)).toEqual(['fit.ipynb: 4 jobs ended (4 succeeded)']);
   });
 
   it('later jobs of a sweep change its notification', () => {
@@ -48,7 +48,7 @@ describe('notifications', () => {
     told();
     announcer.tell([job({ id: 'b', parameters: 'lr=2', state: 'failed' })]);
     expect(told()).toMatchObject([
-      { message: 'fit.ipynb: 2 jobs ended: 1 succeeded, 1 failed', type: 'error' }
+      { message: 'fit.ipynb: 2 jobs ended (1 succeeded, 1 failed)', type: 'error' }
     ]);
   });
 
@@ -58,7 +58,7 @@ describe('notifications', () => {
     notifications.dismiss();
     announcer.tell([job({ id: 'b', parameters: 'lr=2' })]);
     expect(told().map(each => each.message)).toEqual([
-      'fit.ipynb: succeeded on lumi-std after 3 min'
+      'fit.ipynb: succeeded on lumi-std after 3\u00a0min'
     ]);
   });
 

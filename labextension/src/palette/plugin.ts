@@ -55,6 +55,15 @@ export const palettePlugin: JupyterFrontEndPlugin<void> = {
         } catch (error) {
           await showErrorMessage(offer.title, error as Error);
         }
+      },
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            command: { type: 'string', enum: offers.map(({ command }) => command) }
+          },
+          required: ['command']
+        }
       }
     });
     for (const { command } of offers) {
@@ -66,7 +75,7 @@ export const palettePlugin: JupyterFrontEndPlugin<void> = {
 function offered(trans: TranslationBundle): IOffer[] {
   const any = (): boolean => true;
   return [
-    { command: 'pollinator:open-job', title: trans.__('Open a Job'), mayTake: any },
+    { command: 'pollinator:open-job', title: trans.__('Open Log of a Job'), mayTake: any },
     { command: 'pollinator:show-results', title: trans.__('Show Results of a Job'), mayTake: any },
     {
       command: 'pollinator:attach-job',

@@ -47,7 +47,7 @@ export function addCommands(
 
   commands.addCommand(COPY_EXECUTOR, {
     label: trans.__('Copy Executor Name'),
-    caption: trans.__('Copy the name of the executor, as %%pollinate takes it'),
+    caption: trans.__('Copy the name of the executor, as %%%%pollinate takes it'),
     isVisible: args => text(args, 'name') !== '',
     execute: args => Clipboard.copyToSystem(text(args, 'name')),
     describedBy: { args: object({ name: trans.__('The name of the executor') }) }

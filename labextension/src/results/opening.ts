@@ -5,7 +5,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import type { Api } from '../colony/api';
+import { type Api, ApiError } from '../colony/api';
 import type { IResultFile } from '../colony/types';
 import { basename, pathOf } from './paths';
 import { isDrawable } from './pictures';
@@ -28,7 +28,7 @@ export class Opener {
     const { files } = await this.api.results(id);
     const file = files.find(each => each.name === name);
     if (file === undefined) {
-      throw new Error(this.trans.__('The job left no result named %1.', name));
+      throw new ApiError(404, this.trans.__('The job left no result named %1.', name));
     }
     const refusal = await this.refusal(id, file);
     if (refusal) return this.offer(id, name, refusal);

@@ -6,14 +6,17 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, Notification, WidgetTracker } from '@jupyterlab/apputils';
+import { MainAreaWidget, showErrorMessage, WidgetTracker } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { IDocumentWidgetOpener } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { folderIcon, refreshIcon, ToolbarButton } from '@jupyterlab/ui-components';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
 
+import { ApiError } from '../colony/api';
 import { IColony } from '../colony/plugin';
 import type { Colony } from '../colony/colony';
+import { show } from '../jobview/placing';
 import { ResultsDrive } from './drive';
 import { Opener } from './opening';
 import { basename, resultAt, short } from './paths';
@@ -71,7 +74,6 @@ export const resultsPlugin: JupyterFrontEndPlugin<void> = {
         })
       );
       widget.id = `pollinator-results-${id}`;
-      widget.addClass('pollinator-Results-area');
       widget.title.label = trans.__('Results %1', short(id));
       widget.title.icon = folderIcon;
       widget.title.closable = true;
@@ -79,20 +81,31 @@ export const resultsPlugin: JupyterFrontEndPlugin<void> = {
     };
 
     commands.addCommand(OPEN, {
-      label: trans.__('Open result'),
+      label: trans.__('Open Result'),
+      caption: trans.__('Open a result of a job in the viewer for files of its kind'),
+      isEnabled: args => isText(args['id']) && isText(args['name']),
       execute: async args => {
+        const { id, name } = args as { id: string; name: string };
         try {
-          return await opener.open(args['id'] as string, args['name'] as string);
+          return await opener.open(id, name);
         } catch (error) {
-          Notification.error(error instanceof Error ? error.message : String(error), {
-            autoClose: 10_000
-          });
+          const said = error instanceof ApiError ? [error.message, error.remedy] : [String(error)];
+          await showErrorMessage(
+            trans.__('%1 was not opened', basename(name)),
+            said.filter(Boolean).join(' ')
+          );
           return undefined;
         }
+      },
+      describedBy: {
+        args: takes({ id: trans.__('The id of the job'), name: trans.__('The name of the result') })
       }
     });
     commands.addCommand(SHOW, {
-      label: trans.__('Show results'),
+      label: trans.__('Show Results'),
+      caption: trans.__('List what the job left, and open or download it'),
+      icon: folderIcon,
+      isEnabled: args => isText(args['id']),
       execute: async args => {
         const id = args['id'] as string;
         let widget = tracker.find(each => each.content.list.id === id);
@@ -100,11 +113,10 @@ export const resultsPlugin: JupyterFrontEndPlugin<void> = {
           widget = make(id);
           await tracker.add(widget);
         }
-        // Where the main area is for one document only, as in Notebook 7, the listing goes below it.
-        if (!widget.isAttached) shell.add(widget, labShell ? 'main' : 'down');
-        shell.activateById(widget.id);
+        show(widget, shell, labShell);
         return widget;
-      }
+      },
+      describedBy: { args: takes({ id: trans.__('The id of the job') }) }
     });
     if (restorer) {
       void restorer.restore(tracker, {
@@ -115,6 +127,23 @@ export const resultsPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+/** Describe arguments that are texts. */
+function takes(properties: Record<string, string>): ReadonlyJSONObject {
+  const described = Object.entries(properties).map(([name, description]) => [
+    name,
+    { type: 'string', description }
+  ]);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(described) as ReadonlyJSONObject,
+    required: Object.keys(properties)
+  };
+}
 
 /**
  * The page's address names the document that was shown last. JupyterLab looks for it with its file browser, which knows

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def settings(lab: Lab, plugin: str, **values: object) -> Iterator[None]:
-    """Pages that are opened meanwhile have these settings of a plugin, e.g. "@jupyterlab/htmlviewer-extension:plugin"."""
+    """Let pages that are opened meanwhile have these settings of a plugin, e.g. "pollinator-magic:panel"."""
     package, _, name = plugin.rpartition(":")
     path = lab.home.parent / "jupyterlab_settings_dir" / package / f"{name}.jupyterlab-settings"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
+from tests.browser.labext.themes import dark
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +20,6 @@ SOURCE = "n => window.jupyterapp.shell.currentWidget.content.widgets[n].model.sh
 MIME_TYPE = "n => window.jupyterapp.shell.currentWidget.content.widgets[n].model.mimeType"
 UNDO = "() => window.jupyterapp.commands.execute('notebook:undo')"
 USE = "name => window.jupyterapp.commands.execute('pollinator:use-executor', { name })"
-THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
 
 
 def toolbar_button(page, number: int, label: str):
@@ -116,10 +116,8 @@ def test_typing_finds_executors_and_a_click_takes_one(new_notebook):
     options.first.click()
     assert executor.input_value() == "local"
     picture(page, "cells-dialog-executors")
-    page.evaluate(THEME, "JupyterLab Dark")
-    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-    picture(page, "cells-dialog-dark")
-    page.evaluate(THEME, "JupyterLab Light")
+    with dark(page):
+        picture(page, "cells-dialog-dark")
 
 
 def test_an_executor_of_the_sidebar_goes_into_the_active_cell(new_notebook):

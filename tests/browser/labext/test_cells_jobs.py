@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
 from tests.browser.conftest import KERNEL_IS_IDLE
+from tests.browser.labext.themes import dark
 from tests.notebook.kernels import overlay
 
 pytestmark = pytest.mark.browser
@@ -19,7 +20,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 IS_CLEAN = "() => window.jupyterapp.shell.currentWidget.context.model.dirty === false"
 IS_DIRTY = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
-THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
+CANCELLED = re.compile(r"/cancel\b")
+BUSY = "import time\nprint('busy', flush=True)\ntime.sleep(1000)"
 EDIT = """() => { const nb = window.jupyterapp.shell.currentWidget.content;
     nb.widgets[0].model.sharedModel.setSource('# edited'); }"""
 ATTACH = "id => window.jupyterapp.commands.execute('pollinator:attach-job', { id })"
@@ -64,10 +66,8 @@ def test_a_cell_is_marked_while_its_job_is_open(new_notebook, go, notebook_7):
     assert "running on local" in mark(page, 1).get_attribute("aria-label")
     picture(page, f"cells-mark-{'notebook' if notebook_7 else 'lab'}")
     if not notebook_7:
-        page.evaluate(THEME, "JupyterLab Dark")
-        page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-        picture(page, "cells-mark-dark")
-        page.evaluate(THEME, "JupyterLab Light")
+        with dark(page):
+            picture(page, "cells-mark-dark")
     go.touch()
 
     mark(page, 1).wait_for(state="detached")
@@ -76,12 +76,12 @@ def test_a_cell_is_marked_while_its_job_is_open(new_notebook, go, notebook_7):
 
 
 def test_cancel_on_a_card_works_while_another_cell_blocks_the_kernel(new_notebook, go):
-    page = new_notebook(LOAD, job(go, options="--detach"), "import time\nprint('busy', flush=True)\ntime.sleep(1000)")
+    page = new_notebook(LOAD, job(go, options="--detach"), BUSY)
     page.evaluate(RUN_ALL)
     output(page, 2).get_by_text("busy", exact=True).wait_for()
     mark(page, 1).get_by_text("Running").wait_for()
 
-    with page.expect_response("**/cancel") as answered:
+    with page.expect_response(CANCELLED) as answered:
         output(page, 1).get_by_role("button", name="Cancel").click()
 
     assert answered.value.ok
@@ -113,23 +113,29 @@ def test_cancel_is_offered_and_works_where_the_kernel_hears_no_click(lab, visit,
     output(page, 1).get_by_text("cancelled after").wait_for()
 
 
-def test_a_sweep_is_marked_cancelled_by_the_server_and_its_record_repaired(new_notebook, lab, go, tmp_path):
-    page = new_notebook(LOAD, job(go, options="--detach --each n=1,2,3"), "import time\ntime.sleep(1000)")
+def test_sweeps_are_marked_and_cancelled_by_the_server_and_their_records_repaired(new_notebook, lab, go, tmp_path):
+    sweep = "--detach --each n=1,2,3"
+    page = new_notebook(LOAD, job(tmp_path / "never", options=sweep), job(go, options=sweep), BUSY)
     page.evaluate(RUN_ALL)
-    mark(page, 1).get_by_text(re.compile(r"^\d (running|waiting)$")).wait_for()
+    mark(page, 1).get_by_text(re.compile(r"^\d running$")).wait_for()
+    mark(page, 2).wait_for()
     picture(page, "cells-mark-sweep")
-    page.evaluate(SAVE)
-    page.goto(lab.address(f"{tmp_path.name}/notebook.ipynb"))
-    mark(page, 1).wait_for()
 
-    with page.expect_response("**/cancel"):
+    with page.expect_response(CANCELLED) as answered:
         output(page, 1).get_by_role("button", name="Cancel all").click()
-
+    assert answered.value.ok
     mark(page, 1).wait_for(state="detached")
     output(page, 1).get_by_text("3 cancelled").wait_for()
+    page.evaluate(SAVE)
+
+    page.goto(lab.address(f"{tmp_path.name}/notebook.ipynb"))
+    mark(page, 2).get_by_text(re.compile(r"^\d running$")).wait_for()
+    go.touch()
+    mark(page, 2).wait_for(state="detached")
+    output(page, 2).get_by_text("3 success").wait_for()
     page.wait_for_function(IS_CLEAN)
-    card = card_saved(lab, tmp_path, 1)
-    assert "3 cancelled" in card.data["text/plain"]
+    card = card_saved(lab, tmp_path, 2)
+    assert "3 success" in card.data["text/plain"]
     assert card.metadata["pollinator"]["final"] is True
     picture(page, "cells-record-of-a-sweep")
 
@@ -155,6 +161,23 @@ def test_after_a_reload_the_cell_is_marked_and_its_record_is_right_at_the_end(ne
     assert card["metadata"]["pollinator"]["final"] is True
     assert WIDGET not in card["data"]
     picture(page, "cells-record-repaired")
+
+
+def test_a_cell_whose_outputs_were_never_saved_is_marked_after_a_reload(new_notebook, lab, go, tmp_path):
+    page = new_notebook(LOAD, job(go))
+    page.evaluate(RUN_ALL)
+    output(page, 1).get_by_text("begun", exact=True).wait_for()
+
+    page.goto(lab.address(f"{tmp_path.name}/notebook.ipynb"))
+    mark(page, 1).get_by_text("Running").wait_for()
+    assert output(page, 1).count() == 0
+    mark(page, 1).focus()
+    page.keyboard.press("Enter")
+    page.locator(".lm-TabBar-tab.jp-mod-current", has_not_text="notebook.ipynb").wait_for()
+    page.evaluate("() => window.jupyterapp.commands.execute('application:activate-previous-tab')")
+    go.touch()
+
+    mark(page, 1).wait_for(state="detached")
 
 
 def test_a_job_that_ended_while_no_page_was_open_has_its_record_when_one_is(new_notebook, lab, go, tmp_path):

@@ -41,6 +41,14 @@ COLOURS = """span => {
     return [style.color, style.backgroundColor];
 }"""
 COPIED = "() => navigator.clipboard.readText()"
+END_OF_LONG_LINE = """log => {
+    log.scrollLeft = log.scrollWidth;
+    const line = [...log.querySelectorAll('.pollinator-Log-text')].find(text => text.textContent.length > 900);
+    const [box, end] = [log.getBoundingClientRect(), line.getBoundingClientRect().right];
+    const number = line.previousElementSibling.getBoundingClientRect();
+    log.scrollLeft = 0;
+    return box.left <= number.left && end <= box.right && end > number.right;
+}"""
 ROWS = "log => log.querySelectorAll('.pollinator-Log-row[data-line]').length"
 BLOCK = "import pathlib, time\nwhile not pathlib.Path({!r}).exists(): time.sleep(0.05)"
 
@@ -56,6 +64,7 @@ def test_the_log_of_a_running_job_streams_in_its_colours_and_its_details_stand_b
     line(view, "100% |=========================|").wait_for()
     line(view, "<b>no markup</b> <img src=x onerror='window.hacked = true'>").wait_for()
     assert page.evaluate("() => window.hacked === undefined")
+    assert log_of(view).evaluate(END_OF_LONG_LINE)
     red, behind = log_of(view).get_by_text("colour 1", exact=True), log_of(view).get_by_text("behind 2", exact=True)
     light = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
     picture(page, "jobview")
@@ -131,7 +140,8 @@ def test_scrolling_up_pauses_and_new_lines_are_counted_until_the_log_is_followed
     seen = in_sight(view)
     told = int(re.search(r"[0-9]+", follow.inner_text())[0])
     page.wait_for_function(
-        "before => Number(/[0-9]+/.exec(document.querySelector('.pollinator-Log-follow').textContent)) > before", arg=told
+        "before => Number(/[0-9]+/.exec(document.querySelector('.pollinator-Log-follow').textContent)) > before",
+        arg=told,
     )
     assert in_sight(view) == seen
 
@@ -168,9 +178,7 @@ def test_two_hundred_thousand_lines_scroll_with_few_in_the_page_and_all_can_be_c
     before = in_sight(view)[0]
     log.hover()
     page.mouse.wheel(0, 170)
-    page.wait_for_function(
-        "() => Number(document.querySelector('.pollinator-Log-row[data-line]').dataset.line) === 10"
-    )
+    page.wait_for_function("() => Number(document.querySelector('.pollinator-Log-row[data-line]').dataset.line) === 10")
     assert in_sight(view)[0] == before + 10
 
     log.press("Control+a")

@@ -7,8 +7,8 @@ import pytest
 from tests.browser.cells import LOAD, RUN_ALL, output, picture
 from tests.browser.jupyterlab import TOKEN
 from tests.browser.labext.elsewhere import run_elsewhere
-from tests.browser.labext.settings import settings
 from tests.browser.labext.layout import saved
+from tests.browser.labext.settings import settings
 
 pytestmark = pytest.mark.browser
 
@@ -217,9 +217,9 @@ def test_a_listing_of_a_job_that_runs_says_so_and_fills_when_it_has_ended(new_no
         "print(job.id)",
     )
     page.evaluate(RUN_ALL)
-    id = output(page, 2).inner_text().strip()
+    running = output(page, 2).inner_text().strip()
 
-    execute(page, "pollinator:show-results", id=id)
+    execute(page, "pollinator:show-results", id=running)
     listing = page.locator(".pollinator-Results:visible")
     listing.get_by_text("Results appear here when it has ended").wait_for()
     picture(page, "results-running")

@@ -84,3 +84,20 @@ def test_a_process_ends_although_a_call_waits():
         "asyncio.run(ask())\n"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=30, check=False).returncode == 0
+
+
+def test_first_calls_at_the_same_time_may_import_different_parts_of_the_library():
+    program = """
+import asyncio, importlib, sys
+from pollinator_magic.labserver.threads import Threads
+
+async def ask():
+    threads = Threads(4, "test")
+    names = ["jobs.follow", "jobs.job", "jobs.group", "sessions"]
+    await asyncio.gather(*(threads.ask(importlib.import_module, f"pollinator_magic.{name}") for name in names))
+
+assert "pollinator_magic.jobs" not in sys.modules
+sys.setswitchinterval(1e-6)
+asyncio.run(ask())
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

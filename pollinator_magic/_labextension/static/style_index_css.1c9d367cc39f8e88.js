@@ -174,8 +174,8 @@ body.pollinator-can-cancel button.pollinator-cancel {
 }
 
 /* Below a notebook, where every widget gets as little room as it takes. */
-#jp-down-stack .pollinator-JobArea {
-  min-height: 320px;
+#jp-down-stack .pollinator-Log {
+  min-height: 288px;
 }
 
 .pollinator-JobView > .lm-SplitPanel-handle {
@@ -189,6 +189,11 @@ body.pollinator-can-cancel button.pollinator-cancel {
   height: 100%;
   padding: 0 8px;
   white-space: nowrap;
+}
+
+.pollinator-JobView-toolbar .jp-ToolbarButtonComponent svg + span,
+.pollinator-JobView-toolbar .jp-ToolbarButtonComponent-icon + .jp-ToolbarButtonComponent-label {
+  margin-left: 4px;
 }
 
 .pollinator-JobView-place {
@@ -351,8 +356,8 @@ body.pollinator-can-cancel button.pollinator-cancel {
 .pollinator-Log-trouble {
   align-items: center;
   background: var(--jp-layout-color1);
-  border-bottom: var(--jp-border-width) solid var(--jp-border-color1);
   border-left: 3px solid var(--jp-error-color1);
+  border-top: var(--jp-border-width) solid var(--jp-border-color1);
   color: var(--jp-ui-font-color1);
   display: flex;
   flex: none;
@@ -514,7 +519,7 @@ body.pollinator-can-cancel button.pollinator-cancel {
   color: var(--jp-ui-font-color1);
   font-size: var(--jp-ui-font-size1);
   line-height: var(--jp-code-line-height);
-  min-width: 220px;
+  min-width: 240px;
   overflow: auto;
   padding: 4px 12px 12px;
 }
@@ -542,7 +547,7 @@ body.pollinator-can-cancel button.pollinator-cancel {
 .pollinator-Details dl {
   display: grid;
   gap: 4px 12px;
-  grid-template-columns: minmax(0, 2fr) minmax(0, 3fr);
+  grid-template-columns: minmax(0, 9.5em) minmax(0, 1fr);
   margin: 0;
 }
 
@@ -650,6 +655,11 @@ body.pollinator-can-cancel button.pollinator-cancel {
 
 .pollinator-Choice {
   padding: 8px 8px 0;
+}
+
+/* JupyterLab 4.2 does not say so itself. */
+.pollinator-Panel .jp-HTMLSelect {
+  position: relative;
 }
 
 .pollinator-Panel .jp-HTMLSelect > select {
@@ -1044,16 +1054,25 @@ body.pollinator-can-cancel button.pollinator-cancel {
   display: block;
   width: 14px;
 }
-`,""]),r.d(e,{},{A:n})},"./node_modules/css-loader/dist/cjs.js!./style/results.css"(o,e,r){var t=r("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),l=r.n(t),i=r("./node_modules/css-loader/dist/runtime/api.js"),n=(r.n(i))()(l());n.push([o.id,`/* Which job a result is of stands in its tab, behind the file's name. */
-.lm-TabBar-tab[data-pollinator-job] .lm-TabBar-tabLabel::after {
-  content: ' ' attr(data-pollinator-job);
+`,""]),r.d(e,{},{A:n})},"./node_modules/css-loader/dist/cjs.js!./style/results.css"(o,e,r){var t=r("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),l=r.n(t),i=r("./node_modules/css-loader/dist/runtime/api.js"),n=(r.n(i))()(l());n.push([o.id,`/* Which job a result is of stands in its tab, behind the file's name. JupyterLab draws lines with the other of the two. */
+.lm-TabBar-tab[data-pollinator-job]:not(.jp-mod-current)::before,
+.lm-TabBar-tab[data-pollinator-job].jp-mod-current::after {
   color: var(--jp-ui-font-color2);
+  content: attr(data-pollinator-job);
+  flex: 0 1 auto;
   font-family: var(--jp-code-font-family);
   font-size: var(--jp-ui-font-size0);
+  margin: 0 4px;
+  order: 1;
+  overflow: hidden;
+}
+
+.lm-TabBar-tab[data-pollinator-job] .lm-TabBar-tabCloseIcon {
+  order: 2;
 }
 
 /* Below a notebook of Notebook 7 there is no place by itself. */
-#jp-down-stack .pollinator-Results-area {
+#jp-down-stack .pollinator-Results {
   min-height: 320px;
 }
 
@@ -1215,4 +1234,4 @@ body.pollinator-can-cancel button.pollinator-cancel {
   white-space: nowrap;
   width: 1px;
 }
-`,""]),r.d(e,{},{A:n})},"./node_modules/css-loader/dist/runtime/api.js"(o){o.exports=function(o){var e=[];return e.toString=function(){return this.map(function(e){var r="",t=void 0!==e[5];return e[4]&&(r+="@supports (".concat(e[4],") {")),e[2]&&(r+="@media ".concat(e[2]," {")),t&&(r+="@layer".concat(e[5].length>0?" ".concat(e[5]):""," {")),r+=o(e),t&&(r+="}"),e[2]&&(r+="}"),e[4]&&(r+="}"),r}).join("")},e.i=function(o,r,t,l,i){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(t)for(var a=0;a<this.length;a++){var p=this[a][0];null!=p&&(n[p]=!0)}for(var s=0;s<o.length;s++){var d=[].concat(o[s]);t&&n[d[0]]||(void 0!==i&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=i),r&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=r),l&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=l):d[4]="".concat(l)),e.push(d))}},e}},"./node_modules/css-loader/dist/runtime/noSourceMaps.js"(o){o.exports=function(o){return o[1]}},"./style/index.css"(o,e,r){r.r(e);var t=r("./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"),l=r.n(t),i=r("./node_modules/style-loader/dist/runtime/styleDomAPI.js"),n=r.n(i),a=r("./node_modules/style-loader/dist/runtime/insertBySelector.js"),p=r.n(a),s=r("./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"),d=r.n(s),c=r("./node_modules/style-loader/dist/runtime/insertStyleElement.js"),u=r.n(c),f=r("./node_modules/style-loader/dist/runtime/styleTagTransform.js"),g=r.n(f),h=r("./node_modules/css-loader/dist/cjs.js!./style/index.css"),v={};v.styleTagTransform=g(),v.setAttributes=d(),v.insert=p().bind(null,"head"),v.domAPI=n(),v.insertStyleElement=u(),l()(h.A,v);let m=h.A&&h.A.locals?h.A.locals:void 0;r.d(e,{},{default:m})},"./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"(o){var e=[];function r(o){for(var r=-1,t=0;t<e.length;t++)if(e[t].identifier===o){r=t;break}return r}function t(o,t){for(var l={},i=[],n=0;n<o.length;n++){var a=o[n],p=t.base?a[0]+t.base:a[0],s=l[p]||0,d="".concat(p," ").concat(s);l[p]=s+1;var c=r(d),u={css:a[1],media:a[2],sourceMap:a[3],supports:a[4],layer:a[5]};if(-1!==c)e[c].references++,e[c].updater(u);else{var f=function(o,e){var r=e.domAPI(e);return r.update(o),function(e){e?(e.css!==o.css||e.media!==o.media||e.sourceMap!==o.sourceMap||e.supports!==o.supports||e.layer!==o.layer)&&r.update(o=e):r.remove()}}(u,t);t.byIndex=n,e.splice(n,0,{identifier:d,updater:f,references:1})}i.push(d)}return i}o.exports=function(o,l){var i=t(o=o||[],l=l||{});return function(o){o=o||[];for(var n=0;n<i.length;n++){var a=r(i[n]);e[a].references--}for(var p=t(o,l),s=0;s<i.length;s++){var d=r(i[s]);0===e[d].references&&(e[d].updater(),e.splice(d,1))}i=p}}},"./node_modules/style-loader/dist/runtime/insertBySelector.js"(o){var e={};o.exports=function(o,r){var t=function(o){if(void 0===e[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}e[o]=r}return e[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},"./node_modules/style-loader/dist/runtime/insertStyleElement.js"(o){o.exports=function(o){var e=document.createElement("style");return o.setAttributes(e,o.attributes),o.insert(e,o.options),e}},"./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"(o,e,r){o.exports=function(o){var e=r.nc;e&&o.setAttribute("nonce",e)}},"./node_modules/style-loader/dist/runtime/styleDomAPI.js"(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var e=o.insertStyleElement(o);return{update:function(r){var t,l,i;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(l=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,l&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(i=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(i))))," */")),o.styleTagTransform(t,e,o.options)},remove:function(){var o;null===(o=e).parentNode||o.parentNode.removeChild(o)}}}},"./node_modules/style-loader/dist/runtime/styleTagTransform.js"(o){o.exports=function(o,e){if(e.styleSheet)e.styleSheet.cssText=o;else{for(;e.firstChild;)e.removeChild(e.firstChild);e.appendChild(document.createTextNode(o))}}}}]);
+`,""]),r.d(e,{},{A:n})},"./node_modules/css-loader/dist/runtime/api.js"(o){o.exports=function(o){var e=[];return e.toString=function(){return this.map(function(e){var r="",t=void 0!==e[5];return e[4]&&(r+="@supports (".concat(e[4],") {")),e[2]&&(r+="@media ".concat(e[2]," {")),t&&(r+="@layer".concat(e[5].length>0?" ".concat(e[5]):""," {")),r+=o(e),t&&(r+="}"),e[2]&&(r+="}"),e[4]&&(r+="}"),r}).join("")},e.i=function(o,r,t,l,i){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(t)for(var a=0;a<this.length;a++){var p=this[a][0];null!=p&&(n[p]=!0)}for(var s=0;s<o.length;s++){var d=[].concat(o[s]);t&&n[d[0]]||(void 0!==i&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=i),r&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=r),l&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=l):d[4]="".concat(l)),e.push(d))}},e}},"./node_modules/css-loader/dist/runtime/noSourceMaps.js"(o){o.exports=function(o){return o[1]}},"./style/index.css"(o,e,r){r.r(e);var t=r("./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"),l=r.n(t),i=r("./node_modules/style-loader/dist/runtime/styleDomAPI.js"),n=r.n(i),a=r("./node_modules/style-loader/dist/runtime/insertBySelector.js"),p=r.n(a),s=r("./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"),d=r.n(s),c=r("./node_modules/style-loader/dist/runtime/insertStyleElement.js"),u=r.n(c),f=r("./node_modules/style-loader/dist/runtime/styleTagTransform.js"),g=r.n(f),h=r("./node_modules/css-loader/dist/cjs.js!./style/index.css"),m={};m.styleTagTransform=g(),m.setAttributes=d(),m.insert=p().bind(null,"head"),m.domAPI=n(),m.insertStyleElement=u(),l()(h.A,m);let v=h.A&&h.A.locals?h.A.locals:void 0;r.d(e,{},{default:v})},"./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"(o){var e=[];function r(o){for(var r=-1,t=0;t<e.length;t++)if(e[t].identifier===o){r=t;break}return r}function t(o,t){for(var l={},i=[],n=0;n<o.length;n++){var a=o[n],p=t.base?a[0]+t.base:a[0],s=l[p]||0,d="".concat(p," ").concat(s);l[p]=s+1;var c=r(d),u={css:a[1],media:a[2],sourceMap:a[3],supports:a[4],layer:a[5]};if(-1!==c)e[c].references++,e[c].updater(u);else{var f=function(o,e){var r=e.domAPI(e);return r.update(o),function(e){e?(e.css!==o.css||e.media!==o.media||e.sourceMap!==o.sourceMap||e.supports!==o.supports||e.layer!==o.layer)&&r.update(o=e):r.remove()}}(u,t);t.byIndex=n,e.splice(n,0,{identifier:d,updater:f,references:1})}i.push(d)}return i}o.exports=function(o,l){var i=t(o=o||[],l=l||{});return function(o){o=o||[];for(var n=0;n<i.length;n++){var a=r(i[n]);e[a].references--}for(var p=t(o,l),s=0;s<i.length;s++){var d=r(i[s]);0===e[d].references&&(e[d].updater(),e.splice(d,1))}i=p}}},"./node_modules/style-loader/dist/runtime/insertBySelector.js"(o){var e={};o.exports=function(o,r){var t=function(o){if(void 0===e[o]){var r=document.querySelector(o);if(window.HTMLIFrameElement&&r instanceof window.HTMLIFrameElement)try{r=r.contentDocument.head}catch(o){r=null}e[o]=r}return e[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(r)}},"./node_modules/style-loader/dist/runtime/insertStyleElement.js"(o){o.exports=function(o){var e=document.createElement("style");return o.setAttributes(e,o.attributes),o.insert(e,o.options),e}},"./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"(o,e,r){o.exports=function(o){var e=r.nc;e&&o.setAttribute("nonce",e)}},"./node_modules/style-loader/dist/runtime/styleDomAPI.js"(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var e=o.insertStyleElement(o);return{update:function(r){var t,l,i;t="",r.supports&&(t+="@supports (".concat(r.supports,") {")),r.media&&(t+="@media ".concat(r.media," {")),(l=void 0!==r.layer)&&(t+="@layer".concat(r.layer.length>0?" ".concat(r.layer):""," {")),t+=r.css,l&&(t+="}"),r.media&&(t+="}"),r.supports&&(t+="}"),(i=r.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(i))))," */")),o.styleTagTransform(t,e,o.options)},remove:function(){var o;null===(o=e).parentNode||o.parentNode.removeChild(o)}}}},"./node_modules/style-loader/dist/runtime/styleTagTransform.js"(o){o.exports=function(o,e){if(e.styleSheet)e.styleSheet.cssText=o;else{for(;e.firstChild;)e.removeChild(e.firstChild);e.appendChild(document.createTextNode(o))}}}}]);
