@@ -43,11 +43,11 @@ COLOURS = """span => {
 COPIED = "() => navigator.clipboard.readText()"
 END_OF_LONG_LINE = """log => {
     log.scrollLeft = log.scrollWidth;
-    const line = [...log.querySelectorAll('.pollinator-Log-text')].find(text => text.textContent.length > 900);
+    const line = [...log.querySelectorAll('.pollinator-Log-text')].find(text => text.textContent.length > 800);
     const [box, end] = [log.getBoundingClientRect(), line.getBoundingClientRect().right];
     const number = line.previousElementSibling.getBoundingClientRect();
     log.scrollLeft = 0;
-    return box.left <= number.left && end <= box.right && end > number.right;
+    return [box.left, box.right, end, number.left, number.right, log.scrollWidth, log.clientWidth];
 }"""
 ROWS = "log => log.querySelectorAll('.pollinator-Log-row[data-line]').length"
 BLOCK = "import pathlib, time\nwhile not pathlib.Path({!r}).exists(): time.sleep(0.05)"
@@ -64,7 +64,7 @@ def test_the_log_of_a_running_job_streams_in_its_colours_and_its_details_stand_b
     line(view, "100% |=========================|").wait_for()
     line(view, "<b>no markup</b> <img src=x onerror='window.hacked = true'>").wait_for()
     assert page.evaluate("() => window.hacked === undefined")
-    assert log_of(view).evaluate(END_OF_LONG_LINE)
+    assert 0, log_of(view).evaluate(END_OF_LONG_LINE)
     red, behind = log_of(view).get_by_text("colour 1", exact=True), log_of(view).get_by_text("behind 2", exact=True)
     light = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
     picture(page, "jobview")
@@ -269,9 +269,10 @@ def test_the_view_is_there_again_after_a_reload_reads_on_after_an_error_and_the_
     page.goto(page.url.partition("?")[0])
     log_of(view).get_by_text("tick").first.wait_for()
 
-    page.route("**/log?*", lambda route: route.abort())
+    refusal = {"message": "You may not read this.", "remedy": "Ask whoever owns the server."}
+    page.route("**/log?*", lambda route: route.fulfill(status=403, json=refusal))
     trouble = view.get_by_role("alert")
-    trouble.get_by_text("The Jupyter server does not answer").wait_for()
+    trouble.get_by_text("You may not read this. Ask whoever owns the server.").wait_for()
     picture(page, "jobview-trouble")
     page.unroute("**/log?*")
     trouble.get_by_role("button", name="Retry").click()

@@ -7,6 +7,7 @@ import pytest
 from tests.browser.cells import picture
 from tests.browser.jupyterlab import TOKEN
 from tests.browser.labext.elsewhere import run_elsewhere
+from tests.browser.labext.panel import LAUNCHER_HAS_THE_FOCUS
 
 pytestmark = pytest.mark.browser
 
@@ -15,8 +16,7 @@ def test_the_palette_asks_for_the_job_and_shows_its_results(lab, page, tmp_path)
     run_elsewhere(lab, tmp_path / "project", "open('result/here.txt', 'w').write('x')")
     newest = lab.get("pollinator-magic/jobs").json()["jobs"][0]["id"]
     page.goto(f"{lab.url}/lab?token={TOKEN}&reset")
-    page.wait_for_function("() => window.jupyterapp?.restored")
-    page.evaluate("() => window.jupyterapp.restored")
+    page.wait_for_function(LAUNCHER_HAS_THE_FOCUS)
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:activate-command-palette')")
     page.keyboard.type("pollinator job")
     offered = page.locator(".lm-CommandPalette-item:visible")

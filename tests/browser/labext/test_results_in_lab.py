@@ -8,6 +8,7 @@ from tests.browser.cells import LOAD, RUN_ALL, output, picture
 from tests.browser.jupyterlab import TOKEN
 from tests.browser.labext.elsewhere import run_elsewhere
 from tests.browser.labext.layout import saved
+from tests.browser.labext.panel import LAUNCHER_HAS_THE_FOCUS
 from tests.browser.labext.settings import settings
 
 pytestmark = pytest.mark.browser
@@ -73,8 +74,7 @@ def job(lab):
 def in_lab(lab, page):
     """JupyterLab without any document."""
     page.goto(f"{lab.url}/lab?token={TOKEN}&reset")
-    page.wait_for_function("() => window.jupyterapp?.restored")
-    page.evaluate("() => window.jupyterapp.restored")
+    page.wait_for_function(LAUNCHER_HAS_THE_FOCUS)
     return page
 
 
@@ -152,8 +152,7 @@ def test_each_kind_of_result_opens_in_its_viewer(in_lab, job):
 def test_what_a_job_wrote_as_html_runs_no_script_even_where_files_are_trusted(lab, page, job):
     with settings(lab, "@jupyterlab/htmlviewer-extension:plugin", trustByDefault=True):
         page.goto(f"{lab.url}/lab?token={TOKEN}&reset")
-        page.wait_for_function("() => window.jupyterapp?.restored")
-        page.evaluate("() => window.jupyterapp.restored")
+        page.wait_for_function(LAUNCHER_HAS_THE_FOCUS)
 
     (lab.root / "own.html").write_text("<h1>My own</h1>")
     execute(page, "docmanager:open", path="own.html")

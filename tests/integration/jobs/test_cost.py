@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pollinator_magic.jobs import Job, Session
 
-LATENCY_S = 0.1
+LATENCY_S = 0.25
 """How far away the server seems to be: what is asked at the same time then also overlaps on a busy machine."""
 SOURCES, DATA_DIRECTORIES, DATA_FILES = 10, 10, 1000
 

@@ -19,11 +19,12 @@ def interrupt() -> None:
 
 @pytest.fixture(autouse=True)
 def handler():
-    """Whatever a test does, what was there before is there again."""
-    before = signal.getsignal(signal.SIGINT)
+    """Whatever a test does, what was there before is there again: Python's own, whatever tests elsewhere have left."""
+    left, before = signal.getsignal(signal.SIGINT), signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
     yield before
     after = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, left)
     assert after is before
 
 
