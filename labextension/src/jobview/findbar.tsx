@@ -37,11 +37,13 @@ export class FindBar extends ReactWidget {
   /** Show the bar, with the cursor in its field. */
   open(): void {
     this.show();
-    void this.renderPromise?.then(() => {
+    const enter = (): void => {
       const input = this.node.querySelector('input');
       input?.focus();
       input?.select();
-    });
+    };
+    if (this.node.querySelector('input')) enter();
+    else void this.renderPromise?.then(enter);
   }
 
   protected override render(): React.JSX.Element {
@@ -123,7 +125,7 @@ function count(searching: Searching, trans: TranslationBundle): string {
   const all = `${searching.count.toLocaleString()}${searching.done ? '' : '…'}`;
   return searching.ordinal
     ? trans.__('%1 of %2', searching.ordinal.toLocaleString(), all)
-    : trans.__('%1 matches', all);
+    : trans._n('%1 match', '%1 matches', searching.count, all);
 }
 
 function Toggle(props: {

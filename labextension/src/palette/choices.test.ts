@@ -11,6 +11,6 @@ it('a job is named by what people know of it, and never like another one', () =>
   ];
   expect(choices(jobs, 180_000, nullTranslator.load(''))).toEqual([
     'fit.ipynb · lr=0.1 · lumi-std · Success · 3 min ago · 111111111111',
-    'fit · lumi-std · Failed · 222222222222'
+    'lumi-std · Failed · 222222222222'
   ]);
 });

@@ -11,7 +11,7 @@ import { basename, short } from '../results/paths';
 export function choices(jobs: readonly IJob[], now: number, trans: TranslationBundle): string[] {
   return jobs.map(job =>
     [
-      basename(job.notebook) || job.project,
+      basename(job.notebook),
       job.parameters,
       job.executor,
       stateName(job.state, trans),

@@ -85,7 +85,7 @@ interface IAboutProps {
 function Header({ list, trans }: IAboutProps): React.JSX.Element {
   const { job } = list;
   const about = job && [
-    basename(job.notebook) || job.project,
+    basename(job.notebook),
     job.executor,
     stateName(job.state, trans),
     job.parameters

@@ -24,7 +24,7 @@ def test_the_palette_asks_for_the_job_and_shows_its_results(lab, page, tmp_path)
     picture(page, "palette")
 
     offered.filter(has_text="Show Results of a Job…").click()
-    dialog = page.get_by_role("dialog", name="Show Results of a Job")
+    dialog = page.locator(".jp-Dialog").filter(has_text="Show Results of a Job")
     dialog.get_by_role("combobox").wait_for()
     picture(page, "palette-which-job")
     assert newest[:12] in dialog.locator("option").first.inner_text()
