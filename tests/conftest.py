@@ -6,6 +6,8 @@ import os
 
 from hypothesis import settings
 
+settings.register_profile("suite", deadline=None)  # a machine with more to do is no failure
+settings.load_profile("suite")
 settings.register_profile("soak", max_examples=5000, deadline=None)
 if os.environ.get("POLLINATOR_SOAK"):
     settings.load_profile("soak")
