@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium, each started once for all browser tests."""
+"""A real JupyterLab, started once for all browser tests, and a real Chromium for each file of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def lab(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Chromium, for the tests of one file: while Playwright is open, no other event loop can run in this thread."""
     with chromium.running() as started:
         yield started
 

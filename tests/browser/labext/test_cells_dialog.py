@@ -137,6 +137,7 @@ def test_a_body_keeps_the_highlighting_of_its_language(new_notebook):
         "%%pollinate local --cmd Rscript\nx <- c(1, 2)",
         PROGRAM,
     )
+    page.wait_for_function(f"n => ({MIME_TYPE})(n) !== 'text/plain'", arg=3)  # the kernel has told its language
     python = page.evaluate(MIME_TYPE, 3)
 
     assert page.evaluate(MIME_TYPE, 0) == python

@@ -64,6 +64,7 @@ def test_the_log_of_a_running_job_streams_in_its_colours_and_its_details_stand_b
     line(view, "100% |=========================|").wait_for()
     line(view, "<b>no markup</b> <img src=x onerror='window.hacked = true'>").wait_for()
     assert page.evaluate("() => window.hacked === undefined")
+    log_of(view).get_by_text("a line that is longer").first.wait_for()
     assert log_of(view).evaluate(END_OF_LONG_LINE)
     red, behind = log_of(view).get_by_text("colour 1", exact=True), log_of(view).get_by_text("behind 2", exact=True)
     light = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
