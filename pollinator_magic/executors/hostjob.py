@@ -21,7 +21,7 @@ from pollinator_magic.executors.output import MergedOutput
 from pollinator_magic.executors.ranks import Ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from pollinator_magic.executors.engine import Task
     from pollinator_magic.executors.process import ProcessEngine
@@ -84,6 +84,20 @@ class HostJob:
             self._cancelled = True
             self._ranks.terminate(grace_s)
 
+    @property
+    def position(self) -> str:
+        """Nothing: the job ends with this process."""
+        return ""
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """Nothing that the colony does not know."""
+        return {}
+
+    def leave(self) -> None:
+        """End it: it cannot go on alone."""
+        self.close()
+
     def close(self) -> None:
         """Kill what is left, and remove what was made for this job alone."""
         if self._closed:
@@ -94,7 +108,7 @@ class HostJob:
         sessions.kill_marked(self._task.process_id)
         self._output.close()
         shutil.rmtree(self._work, ignore_errors=True)
-        self._engine.leftovers.forget(self._task.process_id)
+        self._engine.noted.forget(self._task.process_id)
         self._forget(self)
 
     def _live(self) -> Generator[None, None, Outcome]:
@@ -103,7 +117,7 @@ class HostJob:
         if task.image:
             self._say(f"This executor runs jobs directly on the host; the image {task.image} is not used.")
         try:
-            self._engine.leftovers.note(task.process_id)
+            self._engine.noted.note(task.process_id)
             interpreter = self._interpreter()
             if interpreter:
                 self._put_first(self._engine.pythons.wrappers(interpreter), Path(interpreter).parent)
@@ -144,7 +158,7 @@ class HostJob:
         self._ranks = self._new_ranks()
 
     def _until_ended(self) -> Generator[None, None, None]:
-        self._engine.leftovers.note(self._task.process_id, self._ranks.sessions)
+        self._engine.noted.note(self._task.process_id, self._ranks.sessions)
         while not self._ranks.tend():
             yield
         if self._cancelled:

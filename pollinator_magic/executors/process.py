@@ -22,6 +22,8 @@ from pollinator_magic.executors.leftovers import Leftovers
 from pollinator_magic.executors.pythons import Pythons
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pollinator_magic.executors.engine import Task
 
 _MEBIBYTE = 1024 * 1024
@@ -50,7 +52,7 @@ class ProcessEngine:
         self.grace_s = grace_s
         self.guardian = Guardian()
         self.state_dir = self.fs_dir / ".executor"
-        self.leftovers = Leftovers(self.state_dir / "jobs")
+        self.noted = Leftovers(self.state_dir / "jobs")
         self.pythons = Pythons(self.state_dir / "pythons")
         self._capacity = Capacity(
             cpu_millis if cpu_millis is not None else (os.cpu_count() or 1) * 1000,
@@ -59,6 +61,11 @@ class ProcessEngine:
         self._alias: Path | None = None
         self._jobs: set[HostJob] = set()
         self._lock = threading.Lock()
+
+    @property
+    def durable(self) -> bool:
+        """No: jobs are children of this process."""
+        return False
 
     @property
     def capacity(self) -> Capacity:
@@ -89,7 +96,7 @@ class ProcessEngine:
     def open(self) -> None:
         """Make ready, and kill what jobs of an earlier worker have left running on this host."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        self.leftovers.sweep()
+        self.noted.sweep()
         shutil.rmtree(self.state_dir / "work", ignore_errors=True)
         self.pythons.prune()
         self.guardian.start()
@@ -104,6 +111,16 @@ class ProcessEngine:
         with self._lock:
             self._jobs.add(job)
         return job
+
+    def leftovers(self) -> Collection[str]:
+        """Return nothing: `open` has ended what was left."""
+        return ()
+
+    def resume(self, task: Task, position: str) -> None:
+        """Return nothing to take up."""
+
+    def discard(self, process_id: str) -> None:
+        """Do nothing: nothing is left."""
 
     def close(self) -> None:
         """Kill what is still running, and end the guardian."""

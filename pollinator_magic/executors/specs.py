@@ -52,10 +52,14 @@ def task_of(process: Process) -> Task:
         mount=spec.fs.mount or STANDARD_MOUNT,
         init_command=(words.get("init-cmd") or "").strip(),
         image=(words.get("docker-image") or "").strip(),
+        rebuild_image=words.get("rebuild-image") is True,
         nodes=conditions.nodes,
         processes_per_node=conditions.processespernode,
         cpu_millis=int(conditions.cpu[:-1]),
         memory_bytes=_memory_bytes(conditions.mem),
+        gpus=max(0, conditions.gpu.count),
+        gpu_name=conditions.gpu.name,
+        walltime_s=conditions.walltime,
         env=dict(spec.env or {}),
     )
 

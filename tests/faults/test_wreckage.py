@@ -167,14 +167,14 @@ def test_a_project_is_there_when_it_is_whole(tmp_path: Path, monkeypatch: pytest
 def test_a_job_of_which_nobody_could_take_note_does_not_go_on_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     engine = ProcessEngine(tmp_path / "fs")
     engine.open()
-    note = engine.leftovers.note
+    note = engine.noted.note
 
     def full(process_id: str, running: tuple[int, ...] = ()) -> None:
         if running:
             raise OSError(28, "No space left on device")
         note(process_id, running)
 
-    monkeypatch.setattr(engine.leftovers, "note", full)
+    monkeypatch.setattr(engine.noted, "note", full)
     job = engine.start(Task("1" * 64, "sleep 600", ()))
     try:
         outcome = eventually(job.poll)

@@ -271,10 +271,10 @@ def test_when_the_guardian_was_killed_as_well_the_next_worker_kills_the_jobs(tmp
 
 def test_a_process_that_reuses_the_number_of_a_dead_job_is_let_be(host):
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as stranger:
-        host.engine.leftovers.note("a" * 64, [stranger.pid])
+        host.engine.noted.note("a" * 64, [stranger.pid])
         record = host.engine.state_dir / "jobs" / ("a" * 64 + ".json")
         record.write_text(record.read_text().replace(birth(stranger.pid), birth(os.getpid())))
-        host.engine.leftovers.sweep()
+        host.engine.noted.sweep()
         assert stranger.poll() is None
         stranger.kill()
 
