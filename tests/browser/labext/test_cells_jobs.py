@@ -20,6 +20,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 IS_CLEAN = "() => window.jupyterapp.shell.currentWidget.context.model.dirty === false"
 IS_DIRTY = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+HAS_CARD = """number => window.jupyterapp.shell.currentWidget.content.widgets[number].model.outputs.toJSON()
+    .some(output => output.metadata?.pollinator?.job)"""
 CANCELLED = re.compile(r"/cancel\b")
 BUSY = "import time\nprint('busy', flush=True)\ntime.sleep(1000)"
 EDIT = """() => { const nb = window.jupyterapp.shell.currentWidget.content;
@@ -184,6 +186,7 @@ def test_a_job_that_ended_while_no_page_was_open_has_its_record_when_one_is(new_
     page = new_notebook(LOAD, job(go, options="--detach"))
     page.evaluate(RUN_ALL)
     mark(page, 1).get_by_text("Running").wait_for()
+    page.wait_for_function(HAS_CARD, arg=1)  # the mark can be there before it
     page.evaluate(SAVE)
     page.evaluate(SHUT_DOWN)
     page.goto("about:blank")
@@ -198,6 +201,7 @@ def test_when_the_kernel_is_shut_down_the_record_comes_and_edits_are_not_saved(n
     page = new_notebook(LOAD, job(go))
     page.evaluate(RUN_ALL)
     mark(page, 1).get_by_text("Running").wait_for()
+    page.wait_for_function(HAS_CARD, arg=1)
     page.evaluate(SAVE)
     page.evaluate(SHUT_DOWN)
     page.evaluate(EDIT)
