@@ -49,6 +49,7 @@ test: lint
 	$(NPM) test --silent
 	$(BIN)/python tests/labextension/rebuild.py
 	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python tests/tools.py
 	$(BIN)/pytest -n auto --dist loadfile
 
 labextension: $(MODULES)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from pollinator_magic.errors import JobCancelled as JobCancelled
     from pollinator_magic.errors import JobFailed as JobFailed
     from pollinator_magic.errors import PollinatorError as PollinatorError
+    from pollinator_magic.jobs import Graph as Graph
     from pollinator_magic.jobs import Job as Job
     from pollinator_magic.jobs import Session as Session
+    from pollinator_magic.jobs import Workflow as Workflow
     from pollinator_magic.jobs import submit as submit
     from pollinator_magic.notebook.picker import ExecutorPicker as ExecutorPicker
     from pollinator_magic.project import Project as Project
@@ -28,12 +30,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ExecutorPicker": "pollinator_magic.notebook.picker",
+    "Graph": "pollinator_magic.jobs",
     "Job": "pollinator_magic.jobs",
     "JobCancelled": "pollinator_magic.errors",
     "JobFailed": "pollinator_magic.errors",
     "PollinatorError": "pollinator_magic.errors",
     "Project": "pollinator_magic.project",
     "Session": "pollinator_magic.jobs",
+    "Workflow": "pollinator_magic.jobs",
     "connect": "pollinator_magic.sessions",
     "submit": "pollinator_magic.jobs",
 }

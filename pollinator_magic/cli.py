@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic import commands
 from pollinator_magic.commands import Context
-from pollinator_magic.errors import Interrupted, JobError, PollinatorError, UsageError, did_you_mean
-from pollinator_magic.options import Parser, add_project_options, add_run_options, positive
+from pollinator_magic.errors import Interrupted, JobError, NotReady, PollinatorError, UsageError, did_you_mean
+from pollinator_magic.options import Parser, add_project_options, add_run_options, positive, variable
 from pollinator_magic.running import complete
 from pollinator_magic.screen import TerminalScreen
 
@@ -90,6 +90,20 @@ def _clean(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _graph(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("show", "run", "clear", "attach"))
+    parser.add_argument("id", metavar="ID", nargs="?", help="attach, show: a graph's id, or its first four characters")
+    parser.add_argument("--as", dest="name", type=variable, metavar="NAME", help="run: variable that gets the graph")
+    parser.add_argument(
+        "-d", "--detach", action="store_true", help="run: return at once; the card shows how it goes on"
+    )
+    parser.add_argument("--follow", dest="detach", action="store_false", help="run: follow to the end, as by default")
+    parser.add_argument("--on-interrupt", choices=("detach", "cancel"), default="detach", help="what stop means")
+    parser.add_argument("--dry-run", action="store_true", help="run: show what would be sent; send nothing")
+    parser.add_argument("--quiet", action="store_true", help="no logs and no results in the output")
+    parser.add_argument("--allow-pickle", action="store_true", help="read variables that came back as pickles")
+
+
 def _local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("start", "stop", "status", "reset", "logs"))
     parser.add_argument("--yes", action="store_true", help="really reset")
@@ -102,13 +116,6 @@ def _local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", action="store_true", help="status: the variables by which other tools get here")
     parser.add_argument("--keys", action="store_true", help="with --env: the keys too")
     parser.add_argument("--to", metavar="FILE", help="with --env: write a file for `connect` that only you can read")
-
-
-def _executor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("start",))
-    parser.add_argument("engine", choices=("process",), help="process: jobs run directly on this machine")
-    parser.add_argument("--name", required=True, help="name of the executor in the colony")
-    parser.add_argument("--fs-dir", metavar="DIR", help="where the jobs' files lie on this machine")
 
 
 SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
@@ -125,9 +132,10 @@ SUBCOMMANDS: dict[str, tuple[Action, Configure]] = {
     "logs": (commands.logs, _logs),
     "cancel": (commands.cancel, _id),
     "pull": (commands.pull, _pull),
+    "graph": (commands.graph, _graph),
     "clean": (commands.clean, _clean),
     "local": (commands.local, _local),
-    "executor": (commands.start_executor, _executor),
+    "executor": (commands.executor, _nothing),  # its options depend on what kind is asked for: see `parser_of`
 }
 
 
@@ -142,7 +150,7 @@ async def dispatch(words: Sequence[str], context: Context, *, prog: str = "polli
             f"{prog}: there is no subcommand {name!r}.{did_you_mean(name, SUBCOMMANDS)} `{prog} help` lists them."
         )
     action, _ = SUBCOMMANDS[name]
-    parser = parser_of(name, prog)
+    parser = parser_of(name, prog, rest)
     if "-h" in rest or "--help" in rest:
         context.screen.show(parser.format_help())
         return
@@ -151,12 +159,14 @@ async def dispatch(words: Sequence[str], context: Context, *, prog: str = "polli
         await following
 
 
-def parser_of(name: str, prog: str) -> Parser:
-    """Return the parser of one subcommand."""
+def parser_of(name: str, prog: str, words: Sequence[str] = ()) -> Parser:
+    """Return the parser of one subcommand, which is about to read these words, as far as they are known."""
     action, configure = SUBCOMMANDS[name]
     parser = Parser(prog=f"{prog} {name}", description=action.__doc__, add_help=False)
     parser.add_argument("-h", "--help", action="store_true", help="show this help")
     configure(parser)
+    if name == "executor":
+        commands.add_executor_options(parser, words)
     return parser
 
 
@@ -172,7 +182,10 @@ def _is_shown_in_a_notebook() -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, 1 for a failed job, 2 for an error, 130 when interrupted, 141 when unread."""
+    """Run the command line.
+
+    Returns 0, 1 for a failed job or check, 2 for an error, 130 when interrupted, 141 when unread.
+    """
     screen = TerminalScreen()
     words = sys.argv[1:] if argv is None else list(argv)
     try:
@@ -182,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except KeyboardInterrupt:
         return 130
-    except JobError as error:
+    except (JobError, NotReady) as error:
         screen.say(str(error))
         return 1
     except PollinatorError as error:

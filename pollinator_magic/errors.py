@@ -4,6 +4,7 @@
     ├── UsageError               options or arguments that cannot be meant
     ├── ConfigurationError       settings that are missing or contradict each other
     │   └── InvalidKey           a private key that is none
+    ├── NotReady                 what was checked is not as it has to be
     ├── ProjectError             a project.yaml or project directory that cannot be used
     ├── ServerError              the Colonies server
     │   ├── ServerUnreachable    no answer: wrong host, port or TLS, or down
@@ -21,13 +22,15 @@
     │   ├── FileChanged          a local file changed or vanished while it was being carried
     │   └── DamagedFile          size or checksum differ from what was promised
     ├── LocalColonyError         the embedded colony cannot start, stop or be reached
+    ├── TunnelError              the way to a port of a running job
     ├── ResultError              a result that is not what its name says, or is damaged
     ├── GroupIncomplete          some jobs of a group were submitted and others not
     └── JobError
         ├── JobFailed            carries the executor's errors and the tail of the log
         ├── JobCancelled
         ├── VariableError        a value of the job that is not here, or cannot be read
-        └── GroupFailed          jobs of a group have failed
+        ├── GroupFailed          jobs of a group have failed
+        └── GraphFailed          a step of a graph has failed, so that others never ran
     KeyboardInterrupt
     └── Interrupted              the user stopped following; says what became of the job
 
@@ -70,6 +73,10 @@ class ConfigurationError(PollinatorError):
 
 class InvalidKey(ConfigurationError):
     """A private key that is not 64 hex characters in the range of secp256k1."""
+
+
+class NotReady(PollinatorError):
+    """Something that was checked is not as it has to be; what, was shown."""
 
 
 class ProjectError(PollinatorError):
@@ -168,6 +175,17 @@ class LocalColonyError(PollinatorError):
     """The embedded colony cannot start, stop, or be reached."""
 
 
+class TunnelError(PollinatorError):
+    """There is no SSH tunnel to a port of a job; the job is none the worse for it.
+
+    `passing`: trying again may help, which it does not with, for example, a host key that is not known.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
 class ResultError(PollinatorError, ValueError):
     """A file that a job left is damaged, or is not what its name says; `name` is that of the result.
 
@@ -230,6 +248,29 @@ class GroupFailed(JobError):
     def __init__(self, message: str, *, process_ids: Sequence[str]) -> None:
         super().__init__(message, process_id=process_ids[0])
         self.process_ids = tuple(process_ids)
+
+
+class GraphFailed(JobError):
+    """A step of a graph has failed. `failed` names those that did, `not_run` those that never ran because of that.
+
+    `errors` and `log_tail` are those of the first that failed, and so is `exception`, what a program of Python ended
+    with, if its log tells.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        first: JobFailed,
+        failed: Sequence[str],
+        not_run: Sequence[str],
+    ) -> None:
+        super().__init__(message, process_id=first.process_id)
+        self.failed = tuple(failed)
+        self.not_run = tuple(not_run)
+        self.errors = first.errors
+        self.log_tail = first.log_tail
+        self.exception = first.exception
 
 
 class GroupIncomplete(PollinatorError):

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 _ENV = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _UNRECOGNISED = re.compile(r"unrecognized arguments: (\S+)")
 _INVALID_CHOICE = re.compile(r"argument (\S+): invalid choice: '([^']*)'")
+_OF_THE_RUN = "Give it to `%pollinator graph run`."
+_NOT_WITH_STEP = {
+    "each": ("--each", "Vary the values within the step, or run the cell without --step."),
+    "map_file": ("--map", "Read the table within the step, or run the cell without --step."),
+    "cached": ("--cached", "Every run of a graph runs all its steps."),
+    "name": ("--as", _OF_THE_RUN),
+    "detach": ("--detach", _OF_THE_RUN),
+    "on_interrupt": ("--on-interrupt", _OF_THE_RUN),
+    "dry_run": ("--dry-run", _OF_THE_RUN),
+}
 _COMMA = re.compile(r",(?!\s*[<>=!~])(?![^\[]*\])")
 """A comma between two packages, not within `numpy>=1.26,<3` or `dask[array,dataframe]`."""
 
@@ -49,6 +59,10 @@ class RunOptions:
     """`NAME=VALUES`, one job for each combination."""
     map_file: str | None = None
     """A table with one job a row."""
+    step: str | None = None
+    """The name of the step that the cell becomes, instead of being sent."""
+    after: tuple[str, ...] = ()
+    """The steps that it comes after."""
     allow_pickle: bool = False
     script: bool = False
     cached: bool = False
@@ -136,6 +150,14 @@ def add_cell_options(parser: argparse.ArgumentParser) -> None:
         "--each", metavar="NAME=VALUES", nargs="+", action="extend", help="one job for each: lr=0.1,0.01 seed=1:5"
     )
     many.add_argument("--map", dest="map_file", metavar="FILE", help="one job for each row of this table")
+    workflow = parser.add_argument_group("workflow")
+    workflow.add_argument("--step", metavar="NAME", help="collect the cell as this step of the notebook's graph")
+    workflow.add_argument(
+        "--after",
+        metavar="STEP,STEP",
+        action="append",
+        help="the steps before it; it finds their results in steps/STEP",
+    )
 
 
 def _switch(group: argparse._ArgumentGroup, *names: str, help: str) -> None:  # noqa: A002  as argparse calls it
@@ -192,6 +214,8 @@ def cell_options(parsed: argparse.Namespace) -> RunOptions:
         outputs=_variables("--out", parsed.outputs),
         each=tuple(each),
         map_file=parsed.map_file,
+        step=parsed.step,
+        after=tuple(dict.fromkeys(_comma_separated(parsed.after or ()))),
         allow_pickle=parsed.allow_pickle,
         script=parsed.script,
     )
@@ -209,7 +233,19 @@ def parse_run_line(prog: str, line: str, defaults: Mapping[str, object] | None =
     for name, value in lists.items():
         given = getattr(parsed, name) or []
         setattr(parsed, name, [*value, *given] if name == "env" else given or value)
+    _check_step(prog, parsed, parser)
     return cell_options(parsed)
+
+
+def _check_step(prog: str, parsed: argparse.Namespace, parser: Parser) -> None:
+    """Raise UsageError for options of this line, not for defaults, that are of no use to a step."""
+    if parsed.step is None:
+        if parsed.after:
+            raise UsageError(f"{prog}: --after needs --step: only steps of a graph come after one another.")
+        return
+    for dest, (option, remedy) in _NOT_WITH_STEP.items():
+        if getattr(parsed, dest) != parser.get_default(dest):
+            raise UsageError(f"{prog}: {option} does not go with --step, which only collects the cell. {remedy}")
 
 
 def run_help() -> str:
@@ -230,6 +266,13 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def variable(text: str) -> str:
+    """Read the name of a Python variable, as the `type` of an argument."""
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a Python variable")
+    return text
 
 
 def _variables(option: str, texts: Iterable[str] | None) -> tuple[str, ...]:

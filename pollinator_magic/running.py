@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import Interrupted, PollinatorError
 from pollinator_magic.jobs import Job, StateChanged, find_cached, submit
+from pollinator_magic.jobs.ledger import NOWHERE
 from pollinator_magic.jobs.variables import note_asked
 from pollinator_magic.screen import Ending, describe_moment
+from pollinator_magic.tunnels.news import TunnelNews
+from pollinator_magic.tunnels.tunnel import Tunnel
+from pollinator_magic.tunnels.way import find_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from pollinator_magic.jobs import Session
+    from pollinator_magic.jobs import Event, Session
     from pollinator_magic.jobs.ledger import Origin
     from pollinator_magic.options import RunOptions
     from pollinator_magic.project import Project, Runner
     from pollinator_magic.screen import JobView, Screen
+    from pollinator_magic.tunnels.way import Way
 
 T = TypeVar("T")
 
@@ -55,8 +60,8 @@ class Run:
     screen: Screen
     runner: Runner | None = None
     """How the notebook runner runs it; None to run it plainly."""
-    origin: Origin | None = None
-    """The cell that it is submitted from, if it is one."""
+    origin: Origin = NOWHERE
+    """Where it is submitted from."""
 
     async def start(self, source: str | None = None, *, submitted: Callable[[Job], None] = lambda _: None) -> Job:
         """Submit, and unless detached follow to the end; return the job or raise what became of it.
@@ -65,15 +70,18 @@ class Run:
         """
         try:
             with self.screen.transfer() as progress, _narrated(self.screen, wanted=self.options.verbose):
-                job = self._earlier(source) or submit(
-                    self.session,
-                    self.project,
-                    source=source,
-                    runner=self.runner,
-                    progress=progress,
-                    announce=self.screen.say,
-                    origin=self.origin,
-                )
+                job, way = self._earlier(source), None
+                if job is None:
+                    way = None if self.options.detach else find_way(self.project, here=_is_here(self.session))
+                    job = submit(
+                        self.session,
+                        self.project,
+                        source=source,
+                        runner=self.runner,
+                        progress=progress,
+                        announce=self.screen.say,
+                        origin=self.origin,
+                    )
         except KeyboardInterrupt:
             raise Interrupted(
                 "Interrupted while the job was being sent. `%pollinator jobs` shows whether it was submitted."
@@ -86,7 +94,12 @@ class Run:
             view.leave(self.options.patterns)
             return job
         return await follow_to_end(
-            job, view, self.screen, self.options.patterns, cancel_on_interrupt=self.options.cancel_on_interrupt
+            job,
+            view,
+            self.screen,
+            self.options.patterns,
+            cancel_on_interrupt=self.options.cancel_on_interrupt,
+            way=way,
         )
 
     def _earlier(self, source: str | None) -> Job | None:
@@ -145,16 +158,19 @@ async def follow_to_end(
     *,
     resume: bool = False,
     cancel_on_interrupt: bool = False,
+    way: Way | None = None,
 ) -> Job:
     """Show the job until it is closed, fetch and show its results, and raise JobFailed or JobCancelled if need be.
 
     A user who has enough of it may go on earlier: then the job is returned as it is, or Interrupted raised. `resume`
-    takes the log up where it was left.
+    takes the log up where it was left. Meanwhile there is a tunnel, if the project wants one; `way` is what leads to
+    the job, if that is known already.
     """
     try:
-        ending = await screen.follow(
-            lambda stop: job.follow(resume=resume, stop=stop), view, twice=not cancel_on_interrupt
-        )
+        with _tunnelled(job, view, way) as seen:
+            ending = await screen.follow(
+                lambda stop: seen(job.follow(resume=resume, stop=stop)), view, twice=not cancel_on_interrupt
+            )
     except KeyboardInterrupt:  # more of them than were waited for
         ending = Ending.INTERRUPTED
     if ending is Ending.LEFT:
@@ -171,6 +187,48 @@ async def follow_to_end(
         ) from None
     job.raise_unless_successful(shown=True)
     return job
+
+
+@contextmanager
+def _tunnelled(job: Job, view: JobView, way: Way | None) -> Iterator[Callable[[Iterator[Event]], Iterator[Event]]]:
+    """Hold the tunnel to the job that its project wants; yields what has to see the job's events.
+
+    Without one the job is followed all the same.
+    """
+    way = way or _way_to(job, view)
+    if way is None:
+        yield lambda events: events
+        return
+    tunnel = Tunnel(way, lambda: job.session.client.process(job.id), view.tunnel)
+
+    def seen(events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, StateChanged):
+                tunnel.process_is(event.process)
+            yield event
+
+    tunnel.start()
+    try:
+        yield seen
+    finally:
+        tunnel.close()
+        view.tunnel(None)
+
+
+def _way_to(job: Job, view: JobView) -> Way | None:
+    """Return the way to a job that was submitted before, None if there is none; say why."""
+    if job.project is None or job.process.status.closed:
+        return None
+    try:
+        return find_way(job.project, here=_is_here(job.session))
+    except PollinatorError as error:
+        view.tunnel(TunnelNews(str(error), given_up=True))
+        return None
+
+
+def _is_here(session: Session) -> bool:
+    """Whether the jobs of this session run on this machine."""
+    return session.connection.embedded
 
 
 def _fetch(job: Job, view: JobView, screen: Screen, patterns: tuple[str, ...]) -> None:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from pollinator_magic.cfs.progress import Progress, TransferProgress
     from pollinator_magic.colonies.models import Process
+    from pollinator_magic.graphview import GraphView
     from pollinator_magic.jobs import Event, Job, Results
+    from pollinator_magic.jobs.graph import Graph
+    from pollinator_magic.tunnels.news import TunnelNews
 
 T = TypeVar("T")
 
@@ -73,6 +76,10 @@ class JobView(Protocol):
         """Add one line about the job."""
         ...
 
+    def tunnel(self, news: TunnelNews | None) -> None:
+        """Show how it is with the tunnel to the job, None if there is none any more; called in any thread."""
+        ...
+
     def leave(self, patterns: tuple[str, ...]) -> None:
         """Say how to take the job up again, which nobody follows from now on; show what can be shown of it.
 
@@ -102,6 +109,10 @@ class Screen(Protocol):
 
     def job(self, job: Job, *, quiet: bool = False) -> JobView:
         """Begin to show a job; `quiet` leaves out its log and results."""
+        ...
+
+    def graph(self, graph: Graph, *, quiet: bool = False) -> GraphView:
+        """Begin to show a graph; `quiet` leaves out its logs and results."""
         ...
 
     async def follow(self, events: Events[Any], view: Any, *, twice: bool = True) -> Ending:
@@ -221,6 +232,12 @@ class TerminalScreen:
         """Begin to show a job."""
         return TerminalJobView(self, job, quiet=quiet)
 
+    def graph(self, graph: Graph, *, quiet: bool = False) -> GraphView:
+        """Begin to show a graph."""
+        from pollinator_magic.graphview import TerminalGraphView
+
+        return TerminalGraphView(self, graph, quiet=quiet)
+
     async def follow(self, events: Events[Any], view: Any, *, twice: bool = True) -> Ending:  # noqa: ARG002  see Screen
         """Show what happens; the first interrupt ends it, because a shell shall come back at once."""
         try:
@@ -266,6 +283,11 @@ class TerminalJobView:
         """Write one line to standard error."""
         self._screen.say(text)
 
+    def tunnel(self, news: TunnelNews | None) -> None:
+        """Write one line about the tunnel."""
+        if news is not None:
+            self.note(describe_tunnel(news))
+
     def leave(self, patterns: tuple[str, ...]) -> None:  # noqa: ARG002  nothing is fetched when the command has ended
         """Say how to take the job up again."""
         self.note(describe_detached(self._job))
@@ -277,6 +299,11 @@ def describe_connection(event: ConnectionLost | ConnectionBack) -> str:
         again = "It is not asked again" if math.isinf(event.retry_in_s) else "Asking again"
         return f"{event.reason} {again}; the job goes on."
     return "The server answers again."
+
+
+def describe_tunnel(news: TunnelNews) -> str:
+    """Say how it is with the tunnel to a job."""
+    return f"There is no tunnel, and the job goes on. {news.text}" if news.given_up else f"tunnel: {news.line}"
 
 
 def describe_detached(job: Job) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("suite", deadline=None)  # a machine with more to do is no failure
@@ -11,6 +12,14 @@ settings.load_profile("suite")
 settings.register_profile("soak", max_examples=5000, deadline=None)
 if os.environ.get("POLLINATOR_SOAK"):
     settings.load_profile("soak")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_tests(tmp_path_factory):
+    """Leave the user's embedded colony and ledger alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POLLINATOR_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):

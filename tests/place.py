@@ -145,7 +145,7 @@ class Place:
 def environment(connection: Connection) -> dict[str, str]:
     """Return the variables of a program of its own that acts over this connection, and no other ones of ours."""
     own = ("COLONIES_", "AWS_", "POLLINATOR_", "COLONYOS_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own) or name == "POLLINATOR_HOME"}
     return {
         **kept,
         "COLONIES_SERVER_HOST": connection.server.host,

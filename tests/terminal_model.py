@@ -6,8 +6,25 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
+from hypothesis import strategies as st
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+TOKENS = st.sampled_from([
+    "abc", "Z", "12 %", "é", "  ", "\r", "\r", "\r\n", "\n", "\n", "\b", "\b\b",
+    "\x1b[K", "\x1b[2K", "\x1b[1K", "\x1b[31m", "\x1b[1m", "\x1b[1;42m", "\x1b[0m", "\x1b[m", "\x1b[22;39m",
+    "\x1b[38;5;208m", "\x1b[48;2;1;2;3m", "\x1b[49m",
+    "\x07", "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\", "\x1b[2J", "\x1b[1A", "\x1b(B", "\x1b%G", "\x1b=",
+])  # fmt: skip
+LOGS = st.lists(TOKENS, max_size=60).map("".join)
+CUTS = st.lists(st.floats(0, 1), max_size=20)
+
+
+def pieces(text: str, cuts: list[float]) -> list[str]:
+    """Cut a text at these parts of its length."""
+    marks = [0, *sorted(round(cut * len(text)) for cut in cuts), len(text)]
+    return [text[start:end] for start, end in itertools.pairwise(marks)]
 
 
 def terminal(text: str) -> list[list[tuple[str, tuple]]]:
@@ -15,7 +32,7 @@ def terminal(text: str) -> list[list[tuple[str, tuple]]]:
     lines, line, at, style = [], [], 0, {}
     pattern = (
         r"\x1b\[([0-9;:]*)m|\x1b\[([0-2]?)K|\x1b\][^\x07\x1b\n\r\b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]"
-        r"|\x1b[^\[\]\r\n\b\x1b]?|[\x00-\x07\x7f]|(.|\n)"
+        r"|\x1b[ -/]+[0-~]|\x1b[^\[\]\r\n\b\x1b]?|[\x00-\x07\x7f]|(.|\n)"
     )
     for match in re.finditer(pattern, text):
         codes, erase, character = match.groups()

@@ -229,9 +229,12 @@ class Filesystem:
         _make(target)
         return _patiently(once)
 
-    def contents(self, label: str) -> dict[str, Stored]:
-        """Return the latest revision of every file in and below `label`, by path."""
-        found = self._labels.list(normal_label(label))
+    def contents(self, label: str, refused: list[UnsafeName] | None = None) -> dict[str, Stored]:
+        """Return the latest revision of every file in and below `label`, by path.
+
+        Raises UnsafeName for a name that cannot travel; with `refused` that file is left out and the error put there.
+        """
+        found = self._labels.list(normal_label(label), refused=refused)
         found.pop(MARKER, None)
         return found
 

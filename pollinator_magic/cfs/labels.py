@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from pollinator_magic.cfs.names import check_path, label_of, path_below
 from pollinator_magic.cfs.state import Stored
 from pollinator_magic.colonies.models import File
-from pollinator_magic.errors import NotFound
+from pollinator_magic.errors import NotFound, UnsafeName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, MutableSequence, Sequence
 
     from pollinator_magic.cfs.crew import Crew, Halt
     from pollinator_magic.cfs.objects import ObjectStore
@@ -32,11 +32,14 @@ class Labels:
         self._revisions: OrderedDict[str, File] = OrderedDict()
         self._remembering = threading.Lock()
 
-    def list(self, root: str, known: Mapping[str, Stored] | None = None) -> dict[str, Stored]:
+    def list(
+        self, root: str, known: Mapping[str, Stored] | None = None, refused: MutableSequence[UnsafeName] | None = None
+    ) -> dict[str, Stored]:
         """Return the latest revision of every file in and below `root`.
 
         Listings hold no ids; those of `known` are taken over where the object is the same, since every revision has an
-        object of its own. Raises UnsafeName for a name that cannot be a file below a directory.
+        object of its own. Raises UnsafeName for a name that cannot be a file below a directory; with `refused` such a
+        file is left out, and the error put there instead.
         """
 
         def one(label: Label, _: Halt) -> Sequence[FileData]:
@@ -47,7 +50,13 @@ class Labels:
         for label, files in zip(labels, self._crew.each(one, labels), strict=True):
             for file in files:
                 path = path_below(root, label.name, file.name) or ""
-                check_path(path)
+                try:
+                    check_path(path)
+                except UnsafeName as error:
+                    if refused is None:
+                        raise
+                    refused.append(error)
+                    continue
                 stored = Stored(file.size, file.checksum.lower(), file.s3filename)
                 before = (known or {}).get(path)
                 same = before is not None and before.object == stored.object and before.entry == stored.entry

@@ -9,7 +9,7 @@ from pollinator_magic.colonies.models import ExecutorState
 from pollinator_magic.commands.local import disk_rows, job_rows
 from pollinator_magic.jobs.executors import survey
 from pollinator_magic.screen import human_duration
-from pollinator_magic.sessions import LOCAL, connect, use_environment_file
+from pollinator_magic.sessions import LOCAL, use_environment_file
 
 if TYPE_CHECKING:
     import argparse
@@ -84,20 +84,6 @@ def _executor_row(view: ExecutorView) -> list[str]:
         view.work.running_text,
         view.work.waiting_text,
     ]
-
-
-def start_executor(args: argparse.Namespace, context: Context) -> None:
-    """Run an executor that takes jobs from the configured colony, until it is interrupted."""
-    from pollinator_magic.executors.start import start_process_executor
-    from pollinator_magic.settings import owner_key_from_environment
-
-    session = connect("remote")
-    context.screen.say(
-        f"Executor {args.name!r} takes jobs of colony {session.connection.colony!r} at {session.connection.server}. "
-        "Stop it with Ctrl-C."
-    )
-    fs_dir = Path(args.fs_dir).expanduser() if args.fs_dir else None
-    start_process_executor(session.connection, owner_key_from_environment(), name=args.name, fs_dir=fs_dir)
 
 
 def _short(identity: str) -> str:

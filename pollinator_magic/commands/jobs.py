@@ -6,6 +6,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pollinator_magic.commands.graph import attach_graph
+from pollinator_magic.jobs.graph import Graph
 from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.position import position_file
 from pollinator_magic.running import follow_to_end
@@ -29,14 +31,16 @@ def jobs(args: argparse.Namespace, context: Context) -> None:
     if not found:
         context.screen.show("No jobs yet.")
         return
-    context.screen.table(
-        ["process", "state", "submitted", "executor", "by"], [_job_row(process) for process in found[: args.count]]
-    )
+    found = found[: args.count]
+    steps = ["step"] if any(process.processgraphid for process in found) else []
+    header = ["process", *steps, "state", "submitted", "executor", "by"]
+    context.screen.table(header, [_job_row(process, steps=bool(steps)) for process in found])
 
 
-def _job_row(process: Process) -> list[str]:
+def _job_row(process: Process, *, steps: bool) -> list[str]:
     return [
         process.processid[:12],
+        *[process.spec.nodename] * steps,
         describe_state(process),
         _ago(process.submitted_at),
         ", ".join(process.spec.conditions.executornames or ()) or "any",
@@ -45,8 +49,14 @@ def _job_row(process: Process) -> list[str]:
 
 
 async def attach(args: argparse.Namespace, context: Context) -> None:
-    """Show a job's log, in a notebook from where it was left, follow it to its end and bring back its results."""
-    job = context.job(args.id)
+    """Show a job's log, in a notebook from where it was left, follow it to its end and bring back its results.
+
+    ID may also be that of a graph: then all its steps are shown.
+    """
+    job = context.found(args.id)
+    if isinstance(job, Graph):
+        await attach_graph(job, context, allow_pickle=args.allow_pickle)
+        return
     context.remember(job, None)
     resume = context.resumes and not args.all
     if resume and job.project is not None and position_file(job.project, job.id).exists():
@@ -62,8 +72,16 @@ def logs(args: argparse.Namespace, context: Context) -> None:
 
 
 def cancel(args: argparse.Namespace, context: Context) -> None:
-    """Cancel a job."""
-    job = context.job(args.id)
+    """Cancel a job.
+
+    ID may also be that of a graph: then all its steps are cancelled.
+    """
+    job = context.found(args.id)
+    if isinstance(job, Graph):
+        had_ended = job.closed
+        job.cancel()
+        context.screen.show(f"Graph {job.short_id} {'had ended already' if had_ended else 'cancelled'}. {job.summary}.")
+        return
     was_closed = job.process.status.closed
     job.cancel()
     state = describe_state(job.process)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from pollinator_magic.cfs.plan import Plan
-    from pollinator_magic.colonies.models import FunctionSpec
+    from pollinator_magic.colonies.models import FunctionSpec, WorkflowSpec
     from pollinator_magic.commands.context import Context
     from pollinator_magic.jobs import Preview
     from pollinator_magic.options import RunOptions
@@ -90,8 +90,8 @@ def _moves(plan: Plan) -> dict[str, tuple[str, ...]]:
     return {verb: paths for verb, paths in moves.items() if paths}
 
 
-def spec_text(spec: FunctionSpec) -> str:
-    """Return a function specification as indented JSON."""
+def spec_text(spec: FunctionSpec | WorkflowSpec) -> str:
+    """Return a specification as indented JSON."""
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(spec), indent=2).decode()

@@ -21,9 +21,14 @@ class Room(NamedTuple):
     cpu: str
     mem: str
 
+    @property
+    def changes(self) -> bool:
+        """Whether it will be more when something has ended."""
+        return bool(self.cpu or self.mem)
+
 
 class Budget:
-    """Counts what processes take: their processors for every rank, their memory for every node.
+    """Counts what processes take: their processors for every rank, their memory for every node, and themselves.
 
     The server compares single ranks only. A process whose ranks need more than there is runs all the same, alone or
     beside what was there, and nothing is taken until there is room again. With `take_anything_when_idle` so does one
@@ -43,12 +48,16 @@ class Budget:
         return not self._taken
 
     def room(self) -> Room | None:
-        """Return what is free, None if no processor or no memory is."""
+        """Return what is free, None if no processor, no memory, or no job more is."""
+        most = self._capacity
         with self._changed:
             if self._take_anything and not self._taken:
                 return Room("", "")
-            cpu, memory = self._free()
-            return Room(f"{cpu}m", f"{memory // _MEBIBYTE}Mi") if cpu > 0 and memory > 0 else None
+            cpu = _left(most.cpu_millis, sum(cpu for cpu, _ in self._taken.values()))
+            memory = _left(most.memory_bytes, sum(memory for _, memory in self._taken.values()))
+            if 0 in (cpu, memory, _left(most.jobs, len(self._taken))):
+                return None
+            return Room("" if cpu is None else f"{cpu}m", "" if memory is None else f"{memory // _MEBIBYTE}Mi")
 
     def take(self, process: Process) -> None:
         """Count what a process needs; nothing for one that cannot be run."""
@@ -81,7 +90,7 @@ class Budget:
             self._woken = True
             self._changed.notify_all()
 
-    def _free(self) -> tuple[int, int]:
-        cpu = self._capacity.cpu_millis - sum(cpu for cpu, _ in self._taken.values())
-        memory = self._capacity.memory_bytes - sum(memory for _, memory in self._taken.values())
-        return cpu, memory
+
+def _left(most: int | None, taken: int) -> int | None:
+    """Return how much of a limit is free; None where there is no limit."""
+    return None if most is None else max(0, most - taken)

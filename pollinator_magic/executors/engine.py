@@ -11,12 +11,12 @@ their processes (`leftovers`), takes up those that are still its own (`resume`),
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pollinator_magic.colonies.models import Capabilities
+    from pollinator_magic.colonies.models import Allocations, Capabilities
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What an engine can carry at the same time."""
+    """What an engine can carry at the same time; None is no limit."""
 
-    cpu_millis: int
-    memory_bytes: int
+    cpu_millis: int | None = None
+    memory_bytes: int | None = None
+    jobs: int | None = None
+    """How many jobs it takes, whatever they need: those that a batch system queues itself count too."""
 
 
 class Running(Protocol):
@@ -127,13 +129,33 @@ class Engine(Protocol):
         """Return the process ids of jobs that an earlier life has left, running or ended, and nobody has taken up."""
 
     def resume(self, task: Task, position: str) -> Running | None:
-        """Take up the job that an earlier life has started for this process; None if there is none.
+        """Take up the job that an earlier life has started for this process, or this one has left; None without one.
 
-        Its log is read from `position` (empty: its beginning).
+        Its log is read from `position` (empty: its beginning). Raises OSError while nobody can tell.
         """
 
     def discard(self, process_id: str) -> None:
-        """End and remove what an earlier life has left for a process."""
+        """End and remove what was left of a process's job; returns when it does not run any more.
+
+        Raises OSError where that cannot be done now.
+        """
 
     def close(self) -> None:
         """End what is still running if the engine is not durable, and give back what this worker holds."""
+
+
+@runtime_checkable
+class Accounting(Protocol):
+    """What an engine has as well if it can tell what compute projects may use and have used."""
+
+    def allocations(self) -> Allocations:
+        """Return that, as it is now."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """What an engine may have besides, for metrics."""
+
+    @property
+    def queries(self) -> int:
+        """How often its batch system, cluster or runtime was asked how jobs stand."""

@@ -138,7 +138,7 @@ class HostJob:
         """Run the ranks to their end."""
         task = self._task
         self._begin()
-        port = _free_port() if task.ranks > 1 else 0
+        port = free_port() if task.ranks > 1 else 0
         directory = self._directory()
         for number in range(task.ranks):
             env = {**self._env, **rank_variables(task, number, port)}
@@ -263,7 +263,8 @@ class HostJob:
         self._said.append(line + "\n")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this host that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -29,7 +29,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
     Each field has a default and, by `Annotated[…, msgspec.Meta(description=…)]`, a sentence that says what it means. A
     field of a plain type (text, number, yes or no) is an option of the command line too. `__post_init__` raises
-    ValueError, in the user's words, where values contradict each other.
+    ValueError, in the user's words, where values contradict each other. A subclass says `frozen=True` again, for type
+    checkers.
     """
 
 
@@ -66,7 +67,7 @@ def names() -> list[str]:
 
 
 def kind(name: str) -> EngineKind:
-    """Return the kind of this name; raise ConfigurationError if there is none, or it cannot be imported."""
+    """Return the kind of this name; raise ConfigurationError if there is none, or it cannot be loaded."""
     found = next(iter(entry_points(group=GROUP, name=name)), None)
     if found is None:
         raise ConfigurationError(f"There is no engine {name!r}, only {', '.join(names())}.")
@@ -74,6 +75,10 @@ def kind(name: str) -> EngineKind:
         loaded = found.load()
     except ImportError as error:
         raise ConfigurationError(f"The engine {name!r} cannot be loaded: {error}. Install what it needs.") from error
+    except Exception as error:  # a package of somebody else may raise anything
+        raise ConfigurationError(
+            f"The engine {name!r} cannot be loaded: {type(error).__name__}: {error}. Its package has to be mended."
+        ) from error
     if not isinstance(loaded, EngineKind):
         raise ConfigurationError(f"The entry point {found.value!r} is no EngineKind. Its package has to be mended.")
     return loaded

@@ -31,10 +31,18 @@ class LineAssembler:
         self._unfinished: list[str] = []
         self._unfinished_length = 0
         self._unfinished_since = 0.0
+        self.fed = 0
+        """How many characters were taken, given out already or not."""
+
+    @property
+    def torn(self) -> bool:
+        """Whether the last character is not whole, and so not counted yet."""
+        return bool(self._decoder.getstate()[0])
 
     def feed(self, data: bytes, now: float) -> None:
         """Take output as it was read at `now` (monotonic seconds)."""
         text = self._decoder.decode(data).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        self.fed += len(text)
         whole, newline, rest = text.rpartition("\n")
         if newline:
             self._parts += [*self._unfinished, whole, newline]

@@ -5,8 +5,9 @@ The layers below repeat a request for some seconds. Here an outage of minutes is
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pollinator_magic.errors import (
     DamagedFile,
@@ -22,6 +23,10 @@ from pollinator_magic.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_LOOK_S = 0.1
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
 _SILENT_TRIES = 2  # a short hiccup is no news
@@ -54,6 +59,27 @@ def patiently(
             if not wait(delay_s):
                 raise
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+
+def insistently(action: Callable[[], T], *, wait: Callable[[float], bool]) -> T:
+    """Do it, again and again while the engine cannot; raise what hinders it when `wait` says not to go on."""
+    delay_s = _FIRST_DELAY_S
+    while True:
+        try:
+            return action()
+        except (OSError, PollinatorError) as error:
+            _log.warning("What an engine could not do is tried again: %s", error)
+            if not wait(delay_s):
+                raise
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+
+def pause(delay_s: float, unwanted: Callable[[], object]) -> bool:
+    """Wait, until it is unwanted at the most; return whether to go on."""
+    until = time.monotonic() + delay_s
+    while not unwanted() and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+    return not unwanted()
 
 
 def _may_pass(error: PollinatorError, *, precious: bool) -> bool:

@@ -67,7 +67,7 @@ class Ranks:
         failed = self._first_failed
         if self._over_memory or failed is None:
             return self._over_memory
-        words = _status_words(failed.status)
+        words = status_words(failed.status)
         return f"Rank {failed.number}: {words}" if len(self._ranks) > 1 else words[0].upper() + words[1:]
 
     def start(self, command: Sequence[str], env: Mapping[str, str], directory: Path, *, node: int = 0) -> None:
@@ -165,7 +165,7 @@ class Ranks:
                 self.kill()
 
 
-def _status_words(status: int) -> str:
+def status_words(status: int) -> str:
     """Say how a program ended; shells report the signal that killed a program as 128 more than its number."""
     number = -status if status < 0 else status - 128
     try:

@@ -9,12 +9,13 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pollinator_magic.colonies.models import AttributeType
 from pollinator_magic.errors import PollinatorError
 from pollinator_magic.executors.engine import Task
 from pollinator_magic.executors.hostcommand import STANDARD_MOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pollinator_magic.colonies.models import Conditions, FunctionSpec, Process
@@ -25,6 +26,8 @@ SYNC = "sync"
 STATE_DIRECTORY = ".executor"
 """Below the executor's file system, where it keeps what is its own."""
 
+_JOB_ID = "SLURM-JOBID"  # no shell lets anybody set this one, so where it is an executor has been
+_ATTACHED = (("NODES", _JOB_ID, "HOME"), ("NODES", _JOB_ID), (_JOB_ID, "HOME"), (_JOB_ID,))
 _MEMORY = re.compile(r"(\d+)(Mi|Gi)")
 _CPU = re.compile(r"\d{2,}m")
 _IDENTITY = re.compile(r"[0-9A-Za-z_-]+")
@@ -35,8 +38,11 @@ class SpecRefused(PollinatorError):
     """A function specification that cannot be run; the message says everything that is wrong with it."""
 
 
-def task_of(process: Process) -> Task:
-    """Return what an engine shall run; raise SpecRefused for a specification that executors do not accept."""
+def task_of(process: Process, *, attached: Mapping[str, str] | None = None) -> Task:
+    """Return what an engine shall run; raise SpecRefused for a specification that executors do not accept.
+
+    `attached` is what this executor has said on the process before (see `own_environment`).
+    """
     spec = process.spec
     problems = list(_problems(spec))
     if not _IDENTITY.fullmatch(process.processid):
@@ -60,8 +66,28 @@ def task_of(process: Process) -> Task:
         gpus=max(0, conditions.gpu.count),
         gpu_name=conditions.gpu.name,
         walltime_s=conditions.walltime,
-        env=dict(spec.env or {}),
+        env=own_environment(process, attached or {}),
     )
+
+
+def own_environment(process: Process, attached: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the specification alone.
+
+    A server keeps them as attributes, and adds those that an executor attaches to say where an attempt runs, which
+    cannot replace one of the specification. This executor knows what it has `attached` itself. That of another one
+    comes after the specification's, in the order in which executors attach it.
+    """
+    variables = dict(process.spec.env or {})
+    in_order = [one.key for one in process.attributes if one.attributetype == AttributeType.ENV]
+    for name in attached or _of_an_attempt(in_order):
+        if name not in attached or variables.get(name) == attached[name]:
+            variables.pop(name, None)
+    return variables
+
+
+def _of_an_attempt(names: Sequence[str]) -> Sequence[str]:
+    """Return the last ones of these names if they are those that an executor attaches."""
+    return next((which for which in _ATTACHED if tuple(names[-len(which) :]) == which), ())
 
 
 def directory_below(root: Path, directory: str) -> Path:

@@ -10,6 +10,7 @@ import logging
 import secrets
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pollinator_magic.colonies.models import Snapshot
 from pollinator_magic.errors import NotFound
 from pollinator_magic.jobs.cache import Cache, Inputs, Submitted, fingerprint
 from pollinator_magic.jobs.census import open_processes
-from pollinator_magic.jobs.ledger import Ledger
+from pollinator_magic.jobs.ledger import NOWHERE, Ledger
 from pollinator_magic.jobs.parameters import parameters_of, variables
 from pollinator_magic.jobs.together import Together
 
@@ -82,8 +83,8 @@ class Frozen:
     inputs: Inputs
     begun: float
     """When pushing began, in seconds since 1970."""
-    origin: Origin | None = None
-    """The cell that did it, if it was one."""
+    origin: Origin = NOWHERE
+    """Where it was done."""
 
     def specify(self, parameters: Mapping[str, object] | None = None) -> FunctionSpec:
         """Return the specification of a new job."""
@@ -92,8 +93,7 @@ class Frozen:
     def note(self, jobs: Iterable[Job]) -> None:
         """Remember these jobs, which were specified here: their origin, and for `find_cached` their fingerprints."""
         jobs = list(jobs)
-        if self.origin is not None:
-            Ledger().note([job.id for job in jobs], self.project.root, self.origin)
+        Ledger().note([job.id for job in jobs], self.project.root, self.origin)
         if self.project.shared_results:
             return
         now = time.time()
@@ -116,7 +116,7 @@ def freeze(
     runner: Runner | None,
     progress: Progress | None,
     announce: Announce,
-    origin: Origin | None = None,
+    origin: Origin = NOWHERE,
 ) -> Frozen:
     """Push `src` and `data`, and take the snapshot that holds exactly the local `src`."""
     from pollinator_magic.project import data_label, source_label
@@ -132,7 +132,7 @@ def freeze(
                 sync_state(project),
                 pinned=[] if source is None else [project.environment.source],
                 progress=progress,
-                in_use=lambda: _is_waiting(session, project),
+                in_use=lambda: is_held(session, project) or _is_waiting(session, project),
             )
 
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pollinator-data") as beside:
@@ -140,7 +140,7 @@ def freeze(
                 files.sync, project.data, data_label(project), sync_state(project), progress=both.beside
             )
             pushed = push(both.here)
-            if pushed.reused and _is_gone(session, pushed.snapshot):
+            if pushed.reused and is_gone(session, pushed.snapshot):
                 files.forget_snapshot(project.src, source_label(project), sync_state(project))
                 pushed = push(both.here)
             while not wait([data], timeout=_TELL_EVERY_S).done:
@@ -161,8 +161,28 @@ def sync_state(project: Project) -> SyncState:
     return SyncState(project.state / "sync")
 
 
-def _is_gone(session: Session, snapshot: Snapshot) -> bool:
-    """Whether somebody has removed a snapshot, as every member may; asked while the data is compared anyway."""
+class Hold:
+    """Says, as long as somebody has it, that jobs are yet to be submitted from snapshots of a project."""
+
+    def __init__(self, session: Session, project: Project) -> None:
+        self.place = _place(session, project)
+        _holds.add(self)
+
+
+_holds: weakref.WeakSet[Hold] = weakref.WeakSet()
+
+
+def is_held(session: Session, project: Project) -> bool:
+    """Whether what older snapshots of a project hold must stay although no process needs it yet."""
+    return any(hold.place == _place(session, project) for hold in _holds)
+
+
+def _place(session: Session, project: Project) -> tuple[str, str]:
+    return session.connection.colony, project.name
+
+
+def is_gone(session: Session, snapshot: Snapshot) -> bool:
+    """Whether somebody has removed a snapshot, as every member may."""
     try:
         session.client.snapshot(snapshot.snapshotid)
     except NotFound:

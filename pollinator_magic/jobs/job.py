@@ -17,6 +17,7 @@ from pollinator_magic.errors import (
     PollinatorError,
     ProjectError,
     TransferError,
+    UsageError,
 )
 from pollinator_magic.jobs import localresults
 from pollinator_magic.jobs import results as results_module
@@ -78,7 +79,11 @@ class Job:
     @classmethod
     def attach(cls, session: Session, id_or_prefix: str, project: Project | None = None) -> Job:
         """Take up a job again by its process id or an unambiguous beginning of it."""
-        process = session.find_process(id_or_prefix)
+        return cls.of(session, session.find_process(id_or_prefix), project)
+
+    @classmethod
+    def of(cls, session: Session, process: Process, project: Project | None) -> Job:
+        """Return the job of a process, with the project if that is its own."""
         return cls(session, process, project if project is not None and _belongs(process, project) else None)
 
     @property
@@ -176,12 +181,25 @@ class Job:
         watch.start()
         return watch
 
-    def cancel(self) -> None:
-        """Cancel the process; one that is closed already is left as it is."""
-        if self.refresh().status.closed:
+    def cancel(self, *, with_graph: bool = False) -> None:
+        """Cancel the process; one that is closed already is left as it is.
+
+        A step of a graph cannot be cancelled alone: `with_graph` cancels the graph, otherwise UsageError is raised.
+        """
+        process, client = self.refresh(), self.session.client
+        if process.status.closed:
             return
+        graph = process.processgraphid
+        if graph and not with_graph:
+            raise UsageError(
+                f"Process {self.short_id} is step {process.spec.nodename!r} of graph {graph[:12]}, which can only be "
+                f"cancelled as a whole: `%pollinator cancel {graph[:12]}`."
+            )
         try:
-            self.session.client.cancel(self.id)
+            if graph:
+                client.cancel_graph(graph)
+            else:
+                client.cancel(self.id)
         except PollinatorError:
             if not self.refresh().status.closed:  # it may have ended by itself just before
                 raise

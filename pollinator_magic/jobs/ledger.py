@@ -1,7 +1,10 @@
-"""Which cell of which notebook submitted which process, so that a front end can lead back to it.
+"""Which cell of which notebook, or which project, submitted which process, so that a front end can lead back to it.
 
 One file for the user, beside the embedded colony: a line of JSON for each process, the newest last. Kernels append to
 it at the same time; lines that make no sense are passed over, and nothing that goes wrong disturbs a submission.
+
+A kernel knows its notebook by the name that it had when the kernel was started. When it is renamed, a line says what
+the notebook of that kernel is called by now; that holds for all its processes, also for those that come later.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import logging
 import os
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +25,7 @@ from pollinator_magic.colonies.models import prepare_reading
 from pollinator_magic.settings import home_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import BinaryIO
 
 _log = logging.getLogger(__name__)
@@ -42,11 +45,15 @@ class Origin:
     """Where a submission was made."""
 
     notebook: Path | None = None
-    """None where the notebook cannot be told."""
+    """None where the notebook cannot be told, and in a terminal."""
     cell: str = ""
     """The id of its cell, or nothing."""
     kernel: str = ""
     """The id of the kernel, by which its server knows what the notebook is called by now; or nothing."""
+
+
+NOWHERE = Origin()
+"""A terminal, or a program: only the project is known."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,14 @@ class _Line(msgspec.Struct, omit_defaults=True):
     kernel: _Text = ""
 
 
-prepare_reading(_Line)
+class _Name(msgspec.Struct, forbid_unknown_fields=True):
+    """What the notebook of a kernel is called from now on."""
+
+    kernel: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    notebook: Annotated[_Text, msgspec.Meta(min_length=1)]
+
+
+prepare_reading(_Line, _Name)
 
 
 class Ledger:
@@ -79,11 +93,11 @@ class Ledger:
     def note(self, processes: Iterable[str], project: Path, origin: Origin) -> None:
         """Remember where these processes were submitted, and forget the oldest. Never raises."""
         notebook = "" if origin.notebook is None else str(origin.notebook)
-        lines = [_Line(process, str(project), notebook, origin.cell, origin.kernel) for process in processes]
-        try:
-            self._append(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-        except (OSError, Timeout, NotImplementedError, ValueError) as error:
-            _log.info("It cannot be remembered which notebook has submitted a job: %s", error)
+        self._write(_Line(process, str(project), notebook, origin.cell, origin.kernel) for process in processes)
+
+    def rename(self, names: Mapping[str, Path]) -> None:
+        """Remember what the notebooks of these kernels are called by now. Never raises."""
+        self._write(_Name(kernel, str(notebook)) for kernel, notebook in names.items())
 
     def read(self) -> Mapping[str, Entry]:
         """Return what is known, by process id; the file is read again only if it has changed."""
@@ -91,13 +105,20 @@ class Ledger:
             try:
                 status = self.file.stat()
             except OSError:
-                self._seen, self._entries = None, {}
+                if self._seen is not None:
+                    self._seen, self._entries = None, {}
                 return self._entries
             seen = (status.st_ino, status.st_size, status.st_mtime_ns)
             if seen != self._seen:
-                self._entries = dict(_entries(self._lines()))
+                self._entries = _entries(self._lines())
                 self._seen = seen
             return self._entries
+
+    def _write(self, lines: Iterable[_Line | _Name]) -> None:
+        try:
+            self._append(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+        except (OSError, Timeout, NotImplementedError, ValueError) as error:
+            _log.info("It cannot be remembered which notebook has submitted a job: %s", error)
 
     def _append(self, lines: bytes) -> None:
         if not lines:
@@ -140,11 +161,27 @@ def _newest(lines: list[bytes], size: int) -> bytes:
     return b"".join(kept)
 
 
-def _entries(lines: Iterable[bytes]) -> Iterator[tuple[str, Entry]]:
+def _entries(lines: Iterable[bytes]) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    names: dict[str, Path] = {}
     for text in lines:
         try:
-            line = msgspec.json.decode(text, type=_Line)
+            line = _read(text)
         except (ValueError, RecursionError):  # damaged, or of another version
             continue
         notebook = Path(line.notebook) if line.notebook else None
-        yield line.process, Entry(notebook, line.cell, line.kernel, Path(line.project))
+        if isinstance(line, _Line):
+            entries[line.process] = Entry(notebook, line.cell, line.kernel, Path(line.project))
+        elif notebook is not None:
+            names[line.kernel] = notebook
+    return {
+        process: replace(entry, notebook=names[entry.kernel]) if entry.kernel in names else entry
+        for process, entry in entries.items()
+    }
+
+
+def _read(text: bytes) -> _Line | _Name:
+    try:
+        return msgspec.json.decode(text, type=_Line)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(text, type=_Name)

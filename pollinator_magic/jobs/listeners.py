@@ -6,11 +6,12 @@ import math
 import queue
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import ServerUnreachable
-from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, StateChanged
+from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost, Displayed, LogText, Raised, StateChanged
 from pollinator_magic.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -21,15 +22,28 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.25
 
-Change = Job | ConnectionLost | ConnectionBack
-"""A job that is in another state now, or what became of the connection."""
+
+@dataclass(frozen=True)
+class Said:
+    """What a job has written, shown or raised."""
+
+    job: Job
+    event: LogText | Displayed | Raised
+
+
+Change = Job | Said | ConnectionLost | ConnectionBack
+"""A job that is in another state now, what one has said, or what became of the connection."""
 
 
 class Listeners:
-    """Tells of the jobs that it watches, whose `process` is then up to date. Safe to use from several threads."""
+    """Tells of the jobs that it watches, whose `process` is then up to date. Safe to use from several threads.
 
-    def __init__(self, session: Session) -> None:
+    With `log` it tells too what they say, and the project keeps their logs.
+    """
+
+    def __init__(self, session: Session, *, log: bool = False) -> None:
         self._session = session
+        self._log = log
         self._watched: set[str] = set()
         self._listeners: list[Callable[[Change], object]] = []
         self._guard = threading.Lock()
@@ -43,7 +57,7 @@ class Listeners:
             new = self.unwatched(jobs)
             self._watched.update(job.id for job in new)
         for job in new:
-            self._session.poller.watch(job, partial(self._hear, job), log=False)
+            self._session.poller.watch(job, partial(self._hear, job), log=self._log, keep_position=False)
 
     def unwatched(self, jobs: Iterable[Job]) -> list[Job]:
         """Return those of these jobs that are open, as far as is known, and not watched."""
@@ -84,7 +98,9 @@ class Listeners:
         change: Change
         if isinstance(event, StateChanged):
             change = job
-        elif isinstance(event, ConnectionLost | ConnectionBack):
+        elif isinstance(event, LogText | Displayed | Raised):
+            change = Said(job, event)
+        else:
             away = isinstance(event, ConnectionLost)
             if isinstance(event, ConnectionLost) and math.isinf(event.retry_in_s):
                 self._lost = event.reason
@@ -92,8 +108,6 @@ class Listeners:
             elif away is self._away:
                 return  # every job hears of it
             self._away, change = away, event
-        else:
-            return
         with self._guard:
             listeners = list(self._listeners)
         for listener in listeners:

@@ -33,19 +33,30 @@ _FEW_ENTRIES = 20
 _NEVER = 2**63 - 1
 """Asking for the latest entries ignores since when; a server that is too old to know of the latest gives none."""
 
-# Everything that a log could forge the screen with, but for colours, tabs, line ends and carriage returns. An escape
-# character stays only before the whole of a colour: neither what is taken out here nor a line end would keep a terminal
-# from putting the rest together.
-_CONTROL = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system commands (titles, links)
-    r"|\x1b(?!\[[0-9;:]*m)(?:\[[0-?]*[ -/]*[@-~]|[^\[\]\x1b])?"  # all others but colours, whole or not
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\x80-\x9f]"
-)
+
+def _controls(kept: str, single: str) -> re.Pattern[str]:
+    """Return what a log could forge the screen with: all control sequences but those that are kept, and characters.
+
+    An escape character stays only before the whole of what is kept: neither what is taken out nor a line end would keep
+    a terminal from putting the rest together.
+    """
+    return re.compile(
+        r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system commands (titles, links)
+        rf"|\x1b(?!\[(?:{kept}))(?:\[[0-?]*[ -/]*[@-~]|[ -/]+[0-~]|[^\x00-\x1f\[\]])?"  # all others, whole or not
+        rf"|[{single}\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
+    )
 
 
-def printable(text: str) -> str:
-    """Return log text without the control characters that could forge or wreck what is shown; colours stay."""
-    return _CONTROL.sub("", text)
+_CONTROL = _controls(r"[0-9;:]*m", r"\x08")
+_CONTROL_BUT_MOVES = _controls(r"[0-9;:]*m|[0-2]?K", "")
+
+
+def printable(text: str, *, moves: bool = False) -> str:
+    """Return log text without the control characters that could forge or wreck what is shown; colours stay.
+
+    With `moves`, what rewrites a line in its place stays too: backspaces, and erasing in the line.
+    """
+    return (_CONTROL_BUT_MOVES if moves else _CONTROL).sub("", text)
 
 
 def terminal_lines(text: str) -> list[str]:

@@ -179,13 +179,17 @@ class Results(Mapping[str, Result]):
                     elif entry.is_file(follow_symlinks=False):
                         yield directory + entry.name
 
+    def path(self, name: str) -> Path:
+        """Return where a result of this name is."""
+        return self.root / name
+
     def _names(self) -> list[str]:
         return sorted(self.scan())
 
     def __getitem__(self, name: str) -> Result:
         if name not in self._names():
             raise KeyError(f"The job left no result {name!r}; it left: {', '.join(self._names()) or 'nothing'}")
-        return Result(name, self.root / name)
+        return Result(name, self.path(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names())
@@ -202,7 +206,7 @@ class Results(Mapping[str, Result]):
         return self._found().items()
 
     def _found(self) -> dict[str, Result]:
-        return {name: Result(name, self.root / name) for name in self._names()}
+        return {name: Result(name, self.path(name)) for name in self._names()}
 
     def __repr__(self) -> str:
         return "\n".join([self.count, *(f"  {result.name}  {human_size(result.size)}" for result in self.values())])
@@ -212,6 +216,25 @@ class Results(Mapping[str, Result]):
         """How many there are, in words."""
         number = len(self)
         return f"{number} result{'' if number == 1 else 's'}"
+
+
+class StepResults(Results):
+    """The results of several jobs as those of one: each name begins with that of the step, `fit/curve.csv`."""
+
+    def __init__(self, root: Path, steps: Mapping[str, Results]) -> None:
+        """`root` is a directory that all of them are in."""
+        super().__init__(root)
+        self._steps = steps
+
+    def scan(self) -> Iterator[str]:
+        """Yield the names as they are found, step by step."""
+        for step, results in self._steps.items():
+            yield from (f"{step}/{name}" for name in results.scan())
+
+    def path(self, name: str) -> Path:
+        """Return where a result of this name is."""
+        step, _, rest = name.partition("/")
+        return self._steps[step].path(rest)
 
 
 def human_size(size: float) -> str:

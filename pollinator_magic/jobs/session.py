@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pollinator_magic.cfs.filesystem import Filesystem
     from pollinator_magic.colonies.client import Colonies
-    from pollinator_magic.colonies.models import Executor
+    from pollinator_magic.colonies.models import Executor, ProcessGraph
     from pollinator_magic.settings import Connection
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
@@ -103,6 +103,16 @@ class Session:
 
     def find_process(self, id_or_prefix: str) -> Process:
         """Return the process of this id, or of this unambiguous beginning of one (at least four characters)."""
+        found = self.find(id_or_prefix)
+        if isinstance(found, Process):
+            return found
+        raise UsageError(
+            f"{id_or_prefix!r} is a graph of {len(found.processids)} processes: name one of them. "
+            f"`%pollinator graph show {found.processgraphid[:12]}` lists them."
+        )
+
+    def find(self, id_or_prefix: str) -> Process | ProcessGraph:
+        """Return the process or the process graph of this id, or of this unambiguous beginning of one."""
         prefix = id_or_prefix.strip().lower()
         if not _PREFIX.fullmatch(prefix):
             raise UsageError(
@@ -110,17 +120,32 @@ class Session:
                 "`%pollinator jobs` lists them."
             )
         if len(prefix) == 64:
-            return self.client.process(prefix)
-        found = [process for process in self.recent_processes() if process.processid.startswith(prefix)]
-        if not found:
+            return self._of_whole_id(prefix)
+        recent = self.recent_processes()
+        found = [process for process in recent if process.processid.startswith(prefix)]
+        graphs = {one.processgraphid for one in recent if one.processgraphid.startswith(prefix)}
+        if len(graphs) == 1 and not found:
+            return self.client.process_graph(graphs.pop())
+        if not found and not graphs:
             raise NotFound(
                 f"No recent process in colony {self.connection.colony!r} begins with {prefix!r}. "
                 "`%pollinator jobs` lists them; older ones need the whole id."
             )
-        if len(found) > 1:
-            ids = ", ".join(process.processid[:12] for process in found[:5])
-            raise UsageError(f"{prefix!r} is the beginning of {len(found)} process ids: {ids}. Give more characters.")
+        if len(found) + len(graphs) > 1:
+            ids = [*(process.processid for process in found), *graphs]
+            shown = ", ".join(one[:12] for one in ids[:5])
+            raise UsageError(f"{prefix!r} is the beginning of {len(ids)} process ids: {shown}. Give more characters.")
         return found[0]
+
+    def _of_whole_id(self, whole: str) -> Process | ProcessGraph:
+        try:
+            return self.client.process(whole)
+        except NotFound:
+            try:
+                return self.client.process_graph(whole)
+            except NotFound:
+                pass
+            raise
 
     def recent_processes(self, states: Sequence[ProcessState] = _STATES, *, count: int = 100) -> list[Process]:
         """Return the newest processes of these states, at most `count` of each, newest submission first."""

@@ -15,6 +15,7 @@ from pollinator_magic.errors import PollinatorError, SubmissionUnclear, UsageErr
 from pollinator_magic.jobs.cache import Cache, Inputs, fingerprint, usable
 from pollinator_magic.jobs.freezing import digest_of, freeze, not_yet, repeatable, specify, sync_state, written
 from pollinator_magic.jobs.job import Job
+from pollinator_magic.jobs.ledger import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,14 +53,14 @@ def submit(
     runner: Runner | None = None,
     progress: Progress | None = None,
     announce: Announce = silently,
-    origin: Origin | None = None,
+    origin: Origin = NOWHERE,
 ) -> Job:
     """Make the colony hold what the project holds, freeze it, and submit a process for it.
 
     `source`, if given, becomes the project's source file; it is written under the same lock as the push, so that two
     kernels working in one project each run their own cell. With `runner` it runs as a notebook would run it. `announce`
     is told, in lines for the user, what they should know: that another kernel is waited for, that a file was kept or
-    left out. With `origin` it is remembered which cell submitted the job.
+    left out. It is remembered that the job is of this project and was submitted at `origin`.
     Raises ProjectError or UnknownExecutor before anything is written or sent; SubmissionUnclear if the connection broke
     in such a way that nobody knows whether the job was accepted.
     """
@@ -169,7 +170,7 @@ def submit_once(session: Session, spec: FunctionSpec) -> Process:
         if spec.label == "test_label":  # shared results: nothing in the specification is this submission's alone
             raise
         try:
-            found = _find_submitted(session, spec)
+            found = find_submitted(session, spec)
         except PollinatorError:
             raise unclear from None
         if found is not None:
@@ -180,7 +181,7 @@ def submit_once(session: Session, spec: FunctionSpec) -> Process:
         ) from None
 
 
-def _find_submitted(session: Session, spec: FunctionSpec) -> Process | None:
+def find_submitted(session: Session, spec: FunctionSpec) -> Process | None:
     """Look for the process of a submission whose answer was lost: a server that is slow may be at it still.
 
     Its history is asked, not its lists, which show a hundred waiting processes at most and the newest last.

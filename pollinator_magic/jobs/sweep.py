@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pollinator_magic.errors import UsageError
 from pollinator_magic.jobs.freezing import freeze
 from pollinator_magic.jobs.group import Group, Member, count_of_jobs
+from pollinator_magic.jobs.ledger import NOWHERE
 from pollinator_magic.jobs.parameters import checked_name, refuse_too_many, variables
 from pollinator_magic.jobs.submission import find_all_cached, silently
 
@@ -31,14 +32,14 @@ def submit_each(
     cached: bool = False,
     progress: Progress | None = None,
     announce: Announce = silently,
-    origin: Origin | None = None,
+    origin: Origin = NOWHERE,
     changed: Callable[[Group], None] = lambda _: None,
 ) -> Group:
     """Submit the project once for each parameter set; return the jobs.
 
     With `cached`, a job that would only repeat an earlier one is that one, and if all are, nothing is sent. `changed`
-    is told the group as soon as there is one, and while it grows, in this thread. With `origin` it is remembered which
-    cell submitted the jobs.
+    is told the group as soon as there is one, and while it grows, in this thread. It is remembered that they
+    are of this project and were submitted at `origin`.
     Raises what `submit` raises, UsageError for parameters that cannot travel, and GroupIncomplete, which has the group,
     if some jobs could be submitted and others not.
     """

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from pollinator_magic.labserver.notebooks import Notebooks
 from pollinator_magic.labserver.refusals import Refused, problem_and_remedy
 from pollinator_magic.labserver.threads import Threads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pollinator_magic.colonies.client import Colonies
     from pollinator_magic.errors import PollinatorError
     from pollinator_magic.jobs.session import Session
@@ -51,10 +54,11 @@ class Place:
 class Desk:
     """One colony at a time, for all pages. Everything but `threads` may wait for a network."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.root = Path(settings.get("server_root_dir") or ".")
         """The directory that the Jupyter server shows."""
         self.threads = Threads(_AT_ONCE, "pollinator-lab")
+        self.notebooks = Notebooks(self.root, settings, self.threads)
         self._chosen: Where | None = None
         self._guard = threading.Lock()
         self._place: Place | None = None
@@ -151,10 +155,10 @@ class Desk:
 
 
 def desk_of(settings: dict[str, Any]) -> Desk:
-    """Return the desk of the Jupyter server with these settings; made when it is first asked for."""
+    """Return the desk of the Jupyter server with these settings; made, in its loop, when it is first asked for."""
     desk = settings.get(_SETTING)
     if desk is None:
-        desk = settings[_SETTING] = Desk(Path(settings.get("server_root_dir") or "."))
+        desk = settings[_SETTING] = Desk(settings)
     return cast("Desk", desk)
 
 

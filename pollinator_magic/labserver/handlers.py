@@ -34,6 +34,7 @@ T = TypeVar("T")
 RESOURCE = "pollinator-magic"
 """What an authorizer of the Jupyter server may allow or not."""
 _ID = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
@@ -98,6 +99,16 @@ class Handler(APIHandler):
             _log.info("%s %s: %s", self.request.method, self.request.path, value)
         else:
             super().log_exception(typ, value, tb)
+
+
+def checked_names(names: object, most: int) -> list[str]:
+    """Return what names at most so many jobs, whole ids or their first 12 characters; raise Refused for all else."""
+    if not isinstance(names, list) or not 0 < len(names) <= most:
+        raise Refused(400, f"1 to {most:,} jobs have to be named.", "Give a list of their ids.")
+    for name in names:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise Refused(404, f"{str(name)[:80]!a} names no job.", "Give whole ids, or their first 12 characters.")
+    return names
 
 
 def checked_id(text: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 State = Literal["waiting", "running", "success", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 OPEN: tuple[State, ...] = ("waiting", "running")
+SHORT = 12
+"""Characters of an id that name a job where whole ids would be too long."""
 MOST = 20_000
 """Jobs that are kept; the embedded colony keeps as many."""
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9A-Za-z]{1,64})")
@@ -107,6 +109,17 @@ class Index:
     def get(self, process_id: str) -> Summary | None:
         """Return a job, if it is known."""
         return self._jobs.get(process_id)
+
+    def named(self, names: Iterable[str]) -> dict[str, Summary]:
+        """Return the jobs that are known of these ids, and of these first characters of ids, `SHORT` each, by name."""
+        names = set(names)
+        beginnings = {name for name in names if len(name) == SHORT}
+        found: dict[str, list[Summary]] = {}
+        for job in self if beginnings else ():
+            if job.id[:SHORT] in beginnings:
+                found.setdefault(job.id[:SHORT], []).append(job)
+        whole = {name: known for name in names - beginnings if (known := self.get(name)) is not None}
+        return {**whole, **{name: jobs[0] for name, jobs in found.items() if len(jobs) == 1}}
 
     def count(self, state: State) -> int:
         """Return how many are in a state."""

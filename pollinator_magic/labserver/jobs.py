@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from pollinator_magic.labserver.handlers import Handler, checked_id
+from pollinator_magic.labserver.handlers import Handler, checked_id, checked_names
+from pollinator_magic.labserver.lookup import process_of
 from pollinator_magic.labserver.refusals import Refused
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _LONGEST = 200  # characters of a filter
 
 
 class JobsHandler(Handler):
-    """`GET jobs?mine=1&state=running&text=…&cursor=…&count=100`."""
+    """`GET jobs?mine=1&state=running&text=…&cursor=…&count=100`, and `POST jobs` for those that one can name."""
 
     @web.authenticated
     @authorized
@@ -38,6 +40,12 @@ class JobsHandler(Handler):
                 count=self.get_query_argument("count", str(_USUAL)),
             )
         )
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Return those jobs of `{"jobs": [names]}` that there are, in no order."""
+        self.reply(await self.ask(_named, self.desk, checked_names(self.asked().get("jobs"), MOST)))
 
 
 class JobHandler(Handler):
@@ -56,7 +64,7 @@ class CancelHandler(Handler):
     @web.authenticated
     @authorized
     async def post(self, job_id: str) -> None:
-        """Cancel the job, unless it has ended already; return it as it is then."""
+        """Cancel the job, with its graph if it is a step of one, unless it has ended; return it as it is then."""
         self.reply(await self.ask(_cancel, self.desk, checked_id(job_id)))
 
 
@@ -84,12 +92,27 @@ def _page(desk: Desk, *, mine: bool, state: str, text: str, cursor: str | None, 
     }
 
 
+def _named(desk: Desk, names: list[str]) -> dict[str, Any]:
+    import msgspec
+
+    from pollinator_magic.errors import NotFound
+    from pollinator_magic.labserver.index import SHORT
+
+    place, watcher = desk.place(), desk.watcher()
+    found = watcher.overview().index.named(names)
+    for name in names:
+        if name not in found and len(name) > SHORT:  # it may be too old to be listed
+            with contextlib.suppress(NotFound):
+                found[name] = watcher.noticed(place.quick.process(name))
+    return {"jobs": msgspec.to_builtins(list(found.values())), "now": watcher.now}
+
+
 def _details(desk: Desk, job_id: str) -> dict[str, Any]:
     from pollinator_magic.jobs.job import Job
     from pollinator_magic.labserver.summaries import details
 
     place, watcher = desk.place(), desk.watcher()
-    process = place.client.process(job_id)
+    process = process_of(place.client, job_id)
     return details(
         watcher.noticed(process),
         process,
@@ -105,8 +128,8 @@ def _cancel(desk: Desk, job_id: str) -> dict[str, Any]:
     from pollinator_magic.jobs.job import Job
 
     place, watcher = desk.place(), desk.watcher()
-    job = Job(place.session, place.client.process(job_id))
-    job.cancel()
+    job = Job(place.session, process_of(place.client, job_id))
+    job.cancel(with_graph=True)
     told: dict[str, Any] = msgspec.to_builtins(watcher.noticed(job.process))
     watcher.hurry()
     return told

@@ -1,4 +1,4 @@
-"""The text of a log for a page: colours and carriage returns stay, of rich outputs their short line, nothing else.
+"""The text of a log for a page: colours stay and what rewrites a line, of rich outputs their short line, nothing else.
 
 Entries are cut at any place; what may be the beginning of an output or of a control sequence is held back until it is
 known what it is, which is a few thousand characters at most.
@@ -12,7 +12,7 @@ from pollinator_magic.jobs.log import printable
 from pollinator_magic.jobs.stream import Readable
 from pollinator_magic.notebook.ansi import MAX_UNFINISHED, unfinished
 
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m|\x1b")
+_COLOUR_OR_MOVE = re.compile(r"\x1b\[[0-9;:]*[mK]|[\x08\x1b]")
 
 
 class LogText:
@@ -48,10 +48,10 @@ def whole_characters(text: str, most: int) -> str:
 
 
 def colourless(text: str) -> str:
-    """Return text that was made here without its colours."""
-    return _COLOUR.sub("", text)
+    """Return text that was made here without its colours, and as it was written before anything was erased in it."""
+    return _COLOUR_OR_MOVE.sub("", text)
 
 
 def _valid(text: str) -> str:
     """Return the text as it may be shown, without halves of characters, which no reply can hold."""
-    return printable(text).encode("utf-8", "replace").decode("utf-8")
+    return printable(text, moves=True).encode("utf-8", "replace").decode("utf-8")

@@ -21,6 +21,6 @@ def process_of(client: Colonies, job: str) -> Process:
     except NotFound:
         raise Refused(
             404,
-            f"The colony {printable(client.colony)!a} has no job {job[:12]}.",
-            "It may have been removed, or be one of another colony: choose that in the panel.",
+            f"Colony {printable(client.colony)!a} has no job {job[:12]}.",
+            "It may have been removed, or belong to another colony: choose that one in the sidebar.",
         ) from None

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from pollinator_magic.labserver.handlers import Handler, checked_id
+from pollinator_magic.labserver.handlers import Handler, checked_id, checked_names
 from pollinator_magic.labserver.lookup import process_of
-from pollinator_magic.labserver.refusals import Refused
 
 if TYPE_CHECKING:
     from pollinator_magic.labserver.desk import Desk
 
-MOST = 100
-"""Jobs of one record: each is asked for."""
+MOST = 1000
+"""Jobs of one record: as many as a sweep has at most."""
+_AT_ONCE = 8
 
 
 class RecordHandler(Handler):
@@ -29,25 +29,29 @@ class RecordHandler(Handler):
 
 
 class GroupRecordHandler(Handler):
-    """What the card of a sweep says of these jobs, in the same form."""
+    """What the card of a sweep says of these jobs, or that of a graph of these steps, in the same form."""
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Reply with the record of `{"jobs": [ids]}`, in this order, as it is now."""
-        jobs = self.asked().get("jobs")
-        if not isinstance(jobs, list) or not 0 < len(jobs) <= MOST:
-            raise Refused(400, f"A record is of 1 to {MOST} jobs.", 'Ask for {"jobs": […]}.')
-        self.reply(await self.ask(_group_record, self.desk, [checked_id(str(job)) for job in jobs]))
+        """Reply with the record of `{"jobs": [names]}`, in this order, as it is now."""
+        names = checked_names(self.asked().get("jobs"), MOST)
+        self.reply(await self.ask(_group_record, self.desk, names))
 
 
-def _group_record(desk: Desk, jobs: list[str]) -> dict[str, Any]:
+def _group_record(desk: Desk, names: list[str]) -> dict[str, Any]:
+    from pollinator_magic.cfs.crew import Crew
     from pollinator_magic.jobs.job import Job
     from pollinator_magic.labserver.summaries import told_parameters
-    from pollinator_magic.notebook.record import group_record_of
+    from pollinator_magic.notebook.record import graph_record_of, group_record_of
 
-    place = desk.place()
-    processes = [process_of(place.quick, job) for job in jobs]
+    place, known = desk.place(), desk.watcher().overview().index.named(names)
+    ids = [known[name].id if name in known else name for name in names]
+    with Crew(_AT_ONCE, "pollinator-record") as crew:
+        processes = crew.each(lambda job, _: process_of(place.quick, job), ids)
+    if len(graphs := {process.processgraphid for process in processes}) == 1 and "" not in graphs:
+        drawn = graph_record_of([Job(place.session, process) for process in processes])
+        return {"closed": drawn.closed, "html": drawn.html(), "text": drawn.plain()}
     face = group_record_of([(Job(place.session, process), told_parameters(process)) for process in processes])
     return {"closed": face.closed, "html": face.html(), "text": face.plain()}
 

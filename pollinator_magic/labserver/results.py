@@ -16,11 +16,16 @@ from pollinator_magic.labserver.refusals import Refused
 from pollinator_magic.labserver.resultcache import Wanted, results_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pollinator_magic.cfs.state import Stored
+    from pollinator_magic.errors import UnsafeName
     from pollinator_magic.labserver.desk import Desk
 
 MOST = 20_000
 """Results that are listed."""
 _PIECE = 256 * 1024
+_SHOWN = 200  # characters of a name that is none
 
 
 class ResultsHandler(Handler):
@@ -29,7 +34,7 @@ class ResultsHandler(Handler):
     @web.authenticated
     @authorized
     async def get(self, job: str) -> None:
-        """Reply with the names, sizes and checksums."""
+        """Reply with the names, sizes and checksums, and with what is not listed."""
         self.reply(await self.ask(_list, self.desk, checked_id(job)))
 
 
@@ -84,16 +89,31 @@ class ResultHandler(Attachment):
 
 def _list(desk: Desk, job: str) -> dict[str, Any]:
     from pollinator_magic.jobs.job import Job
-    from pollinator_magic.jobs.results import HIDDEN
-    from pollinator_magic.notebook.gallery.listing import natural
 
     place = desk.place()
     known, files = Job(place.session, process_of(place.quick, job)), place.session.filesystem
-    found = files.contents(known.result_label) if known.result_label is not None else {}
+    refused: list[UnsafeName] = []
+    found = files.contents(known.result_label, refused) if known.result_label is not None else {}
+    told = listed(known.short_id, found, [error.path for error in refused])
+    return {**told, "complete": known.process.status.closed}
+
+
+def listed(job: str, found: Mapping[str, Stored], unsafe: Sequence[str]) -> dict[str, Any]:
+    """Return what is told of the results of a job, and in sentences what is left out; `unsafe` are names of no file."""
+    from pollinator_magic.jobs.results import HIDDEN
+    from pollinator_magic.notebook.gallery.listing import natural
+
     names = sorted((name for name in found if not name.startswith(f"{HIDDEN}/")), key=natural)
+    notes = []
+    if len(names) > MOST:
+        every = f"`%pollinator pull {job}` brings all of them."
+        notes.append(f"Only the first {MOST:,} of {len(names):,} results are listed. {every}")
+    if unsafe:
+        others = f" and {len(unsafe) - 1:,} more" if len(unsafe) > 1 else ""
+        notes.append(f"Not listed: {unsafe[0][:_SHOWN]!a}{others}. No file here can have such a name.")
     return {
         "files": [{"name": name, "size": found[name].size, "sha256": found[name].checksum} for name in names[:MOST]],
-        "complete": known.process.status.closed,
+        "notes": notes,
     }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs.ledger import Entry
     from pollinator_magic.labserver.desk import Desk, Place
     from pollinator_magic.labserver.index import Summary
+    from pollinator_magic.labserver.overview import Numbers
 
 Listener = Callable[[str], None]
 """Gets every message as JSON, in any thread. It must neither wait nor raise."""
@@ -39,6 +40,7 @@ IDLE_S = 5.0
 _HERE_EVERY_S = 1.0  # how often it is looked at what can be seen on this machine, without asking anybody
 _SHARE = 0.1  # of the time that looks may take, at most
 _EXECUTORS_EVERY_S = 10.0
+_EXECUTORS_SOON_S = 2.0  # since the last time, where a job has begun or ended since then
 _AGES_EVERY_S = 60.0  # how often it is told when executors were heard of last, while nothing else about them changes
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = {"local": 5.0, "remote": 30.0}  # that the embedded colony runs is seen without asking it
@@ -74,6 +76,8 @@ class Watcher:
         """What was told of it last."""
         self._executors: list[dict[str, Any]] | None = None
         self._executors_at = self._ages_at = 0.0
+        self._executors_numbers: Numbers | None = None
+        """How many jobs were in each state when the executors were looked at."""
         atexit.register(self.close)  # no thread shall run into the end of the interpreter
 
     # --- what pages ask ----------------------------------------------------------------------------------------------
@@ -184,6 +188,8 @@ class Watcher:
         """Whether a notebook of this machine has submitted something, or the embedded colony has started or ended."""
         runs = self._desk.where == "local" and self._desk.embedded_runs()
         before, self._here = self._here, (self._ledger.read(), runs)
+        if self._here[0] is not before[0]:
+            self._desk.notebooks.check()
         return self._here != before
 
     def _turn(self) -> float:
@@ -200,7 +206,7 @@ class Watcher:
             _log.exception("The colony could not be looked at.")
             return self._lose(ServerError(f"The colony could not be asked ({type(error).__name__})."))
         self._greet()
-        return BUSY_S if overview.open else IDLE_S
+        return BUSY_S if overview.open or overview.numbers != self._executors_numbers else IDLE_S
 
     def _look(self, place: Place) -> Overview:
         """Ask for the jobs once. Only with `_looking`."""
@@ -219,9 +225,10 @@ class Watcher:
 
     def _look_at_executors(self, overview: Overview) -> None:
         now = time.monotonic()
-        if self._executors is not None and now - self._executors_at < _EXECUTORS_EVERY_S:
+        pace_s = _EXECUTORS_EVERY_S if overview.numbers == self._executors_numbers else _EXECUTORS_SOON_S
+        if self._executors is not None and now - self._executors_at < pace_s:
             return
-        self._executors_at = now
+        self._executors_at, self._executors_numbers = now, overview.numbers
         told, before = executors_told(overview.executors()), self._executors
         if before is None or _without_ages(told) != _without_ages(before) or now - self._ages_at > _AGES_EVERY_S:
             with self._changed:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.jobs import Job, Session
     from pollinator_magic.notebook.controls import Controls
+    from pollinator_magic.tunnels.news import TunnelNews
 
 
 class JobCard(LiveCard[Face]):
@@ -34,7 +35,7 @@ class JobCard(LiveCard[Face]):
             self._job = job
             self._face = replace(self._face, short_id=job.short_id, url=job.dashboard_url)
             if self.live and not job.process.status.closed:
-                self._enliven(JobControls(job.id, on_cancel=self._cancel, on_leave=self._leave))
+                self._enliven(lambda: JobControls(job.id, on_cancel=self._cancel, on_leave=self._leave))
             self.change(job.process)
 
     def change(self, process: Process) -> None:
@@ -56,6 +57,13 @@ class JobCard(LiveCard[Face]):
         with self._guard:
             self._face = replace(self._face, tail=tuple(lines), lines=count, displays=displays)
             self._stale = True
+
+    def tunnel(self, news: TunnelNews | None) -> None:
+        """Show how it is with the tunnel to the job; None if there is none any more."""
+        with self._guard:
+            if news != self._face.tunnel:
+                self._face = replace(self._face, tunnel=news)
+                self._show()
 
     def results(self, html_text: str, plain: str) -> None:
         """Show what came back, as HTML that is safe and as text."""

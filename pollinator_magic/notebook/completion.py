@@ -97,7 +97,7 @@ def _subcommand(written: Unfinished, place: Place) -> tuple[str, list[Suggestion
     name, *rest = written.words
     if name not in SUBCOMMANDS:
         return written.raw, []
-    where = spot(parser_of(name, "%pollinator"), Unfinished(tuple(rest), written.raw))
+    where = spot(parser_of(name, "%pollinator", rest), Unfinished(tuple(rest), written.raw))
     return _at(where, replace(place, subcommand=name))
 
 

@@ -7,6 +7,9 @@ handles clicks between cells only.
 
 A page that has our extension cancels by way of its server, whatever the kernel is doing: it finds the button by its
 classes, and shows it where it would be of no use to other pages.
+
+Once they are shown, boxes hold what they hold, and nothing is closed soon: a page that is still making the views would
+fail at those that are gone. What is not to be seen has a layout that hides it.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
+_CANCEL = "pollinator-cancel"
 _retired: deque[Controls] = deque()
 _KEPT = 20
 """So many widgets outlive their job: a page that was reloaded meanwhile hears of them, but not of the static card."""
@@ -35,11 +39,11 @@ class Controls:
 
         # Layouts and styles are shared, because a notebook may keep each of them for each card.
         self._narrow = widgets.Layout(flex="0 0 auto", width="auto")
-        self._hidden: Any = None
+        self._hidden = widgets.Layout(flex="0 0 auto", width="auto", display="none")
         self._wide = widgets.Layout(flex="1 1 auto", width="auto", min_width="0")
         self._text = widgets.HTML(text, layout=self._wide)
         self._cancel = widgets.Button(description="Cancel", tooltip="Cancel this job", layout=self._narrow)
-        self._cancel.add_class("pollinator-cancel")
+        self._cancel.add_class(_CANCEL)
         self._leave = widgets.Button(
             description="Detach",
             tooltip="Let the job go on, and go on with the next cell",
@@ -48,9 +52,7 @@ class Controls:
         )
         self._cancel.on_click(lambda _button: on_cancel())
         self._leave.on_click(lambda _button: on_leave())
-        self._left = [self._text]
-        """What stands left of the buttons."""
-        self._box = widgets.HBox(self._left, layout=self._wide)
+        self._box = widgets.HBox([self._text, self._cancel, self._leave], layout=self._wide)
         _keep_on_subshell(self._cancel, self._leave)
 
     @property
@@ -62,19 +64,17 @@ class Controls:
         """Show this HTML."""
         self._text.value = text
 
-    def buttons(self, *, cancel: bool, leave: bool, heard: bool = True) -> None:
-        """Offer these; if no click will be `heard`, only to pages that need no kernel for it."""
-        self._cancel.layout = self._narrow if heard else self._unseen()
-        offered = [button for button, wanted in ((self._cancel, cancel), (self._leave, leave)) if wanted]
-        put(self._box, [*self._left, *offered])
+    def buttons(self, *, leave: bool, heard: bool) -> None:
+        """Offer to cancel, and to leave; if no click will be `heard`, only to pages that need no kernel for it.
 
-    def _unseen(self) -> Any:
-        """Return a layout that the style sheet of our extension overrules."""
-        if self._hidden is None:
-            import ipywidgets as widgets
+        Such pages know the button by its class, and overrule its layout.
+        """
+        self.show_if(self._cancel, heard, self._narrow)
+        self.show_if(self._leave, leave, self._narrow)
 
-            self._hidden = widgets.Layout(flex="0 0 auto", width="auto", display="none")
-        return self._hidden
+    def show_if(self, widget: Any, shown: object, layout: Any) -> None:
+        """Show a widget in this layout, or hide it."""
+        widget.layout = layout if shown else self._hidden
 
     def cancelling(self, *, now: bool) -> None:
         """Show that the job is being cancelled, or, if that has failed, that it can be tried again."""
@@ -82,20 +82,26 @@ class Controls:
         self._cancel.disabled = now
 
     def retire(self, text: str) -> None:
-        """Show the last text, without buttons, to pages that cannot be given anything else."""
+        """Show the last text, and nothing else, to pages that cannot be given anything else."""
         self.text(text)
-        self.buttons(cancel=False, leave=False)
-        for button in (self._cancel.style, self._cancel, self._leave, self._hidden):
-            if button is not None:
-                button.close()
+        self._cancel.remove_class(_CANCEL)
+        for widget in self._parts():
+            widget.layout = self._hidden
+        self._text.layout = self._wide
         _retired.append(self)
         if len(_retired) > _KEPT:
             _retired.popleft().close()
 
+    def _parts(self) -> list[Any]:
+        """Return what is hidden when there is only the last text to show."""
+        return [self._cancel, self._leave]
+
     def close(self) -> None:
         """Close all widgets."""
-        for widget in (self._text.style, self._text, self._box, self._narrow, self._wide):
+        for widget in (*self._parts(), self._text, self._box):
             widget.close()
+        for shared in (self._cancel.style, self._text.style, self._narrow, self._wide, self._hidden):
+            shared.close()
 
 
 class JobControls(Controls):
@@ -111,9 +117,9 @@ class JobControls(Controls):
         self._cancel.add_class(f"pollinator-job-{job_id}")
         self._text.layout = self._narrow
         self._name = widgets.HTML(layout=self._wide, style=self._text.style)
-        self._below = widgets.HTML(layout=self._wide, style=self._text.style)
-        self._left = [self._text, self._name]
-        self._whole = widgets.VBox([self._box], layout=self._wide)
+        self._box.children = [self._text, self._name, self._cancel, self._leave]
+        self._below = widgets.HTML(layout=self._hidden, style=self._text.style)
+        self._whole = widgets.VBox([self._box, self._below], layout=self._wide)
 
     @property
     def bundle(self) -> dict[str, Any]:
@@ -125,15 +131,10 @@ class JobControls(Controls):
         self.text(face.headline_html)
         self._name.value = f"· {face.name_html}"
         self._below.value = face.body_html
-        put(self._whole, [self._box, self._below] if face.body_html else [self._box])
+        self.show_if(self._below, face.body_html, self._wide)
 
-    def retire(self, text: str) -> None:
-        """Show the last text, without buttons, to pages that cannot be given anything else."""
-        put(self._whole, [self._box])
-        self._left = [self._text]
-        super().retire(text)
-        for widget in (self._name, self._below):
-            widget.close()
+    def _parts(self) -> list[Any]:
+        return [*super()._parts(), self._name, self._below]
 
     def close(self) -> None:
         """Close all widgets."""
@@ -144,12 +145,6 @@ class JobControls(Controls):
 def view_of(widget: Any) -> dict[str, Any]:
     """Return a widget as a display holds it."""
     return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
-
-
-def put(box: Any, children: list[Any]) -> None:
-    """Let a box have these children, if it does not have them already."""
-    if box.children != tuple(children):
-        box.children = children
 
 
 def clicks_arrive_while_a_cell_runs() -> bool:

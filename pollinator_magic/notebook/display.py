@@ -21,15 +21,25 @@ from pollinator_magic.notebook.following import WINDOW_S, Following, follow_awai
 from pollinator_magic.notebook.gallery import show_results
 from pollinator_magic.notebook.logview import LogView
 from pollinator_magic.notebook.markup import NO_TEX
-from pollinator_magic.screen import Ending, TerminalScreen, describe_connection, describe_detached, text_table
+from pollinator_magic.screen import (
+    Ending,
+    TerminalScreen,
+    describe_connection,
+    describe_detached,
+    describe_tunnel,
+    text_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pollinator_magic.cfs.progress import Progress
     from pollinator_magic.jobs import Event, Job, Results
+    from pollinator_magic.jobs.graph import Graph
     from pollinator_magic.notebook.following import Reader, View
+    from pollinator_magic.notebook.graphs import NotebookGraphView
     from pollinator_magic.screen import Events
+    from pollinator_magic.tunnels.news import TunnelNews
 
 _LEFT = 'style="text-align:left"'  # JupyterLab aligns to the right, which is for numbers
 
@@ -78,6 +88,12 @@ class NotebookScreen:
             job, self._card, None if quiet else LogView(lines=self._lines, size=self._size, file=file)
         )
 
+    def graph(self, graph: Graph, *, quiet: bool = False) -> NotebookGraphView:
+        """Begin to show a graph, in a card of its own."""
+        from pollinator_magic.notebook.graphs import NotebookGraphView
+
+        return NotebookGraphView(graph, quiet=quiet)
+
     async def follow(self, events: Events[Any], view: View[Any], *, twice: bool = True) -> Ending:
         """Let the view show what happens until it is over or the user has enough of it; say which."""
         following = Following(events, view, window_s=WINDOW_S if twice else 0.0)
@@ -97,6 +113,7 @@ class NotebookJobView:
     def __init__(self, job: Job, card: JobCard, log: LogView | None) -> None:
         self._job, self._card, self._log = job, card, log
         self._reader: Reader[Any] | None = None
+        self._news: TunnelNews | None = None
         card.begin(job)
 
     @property
@@ -121,7 +138,8 @@ class NotebookJobView:
                 self._log.write(event.text if isinstance(event, LogText) else f"{event.traceback.rstrip()}\n")
 
     def tick(self) -> None:
-        """Show what of the log is due."""
+        """Show what of the log is due, and of the tunnel: where a card cannot change, it is printed by the cell."""
+        self._show_tunnel()
         if self._log is not None:
             self._log.tick()
 
@@ -145,6 +163,21 @@ class NotebookJobView:
     def note(self, text: str) -> None:
         """Add a line to the card."""
         self._card.note(text)
+
+    def tunnel(self, news: TunnelNews | None) -> None:
+        """Show how it is with the tunnel, at the next tick; in the cell's own thread, that there is none any more."""
+        self._news = news
+        if news is None:
+            self._card.tunnel(None)
+
+    def _show_tunnel(self) -> None:
+        news = self._news
+        if news is not None and news.given_up:
+            self._news = None
+            self._card.tunnel(None)
+            self._card.note(describe_tunnel(news))
+        elif news is not None:
+            self._card.tunnel(news)
 
     def leave(self, patterns: tuple[str, ...]) -> None:
         """Let the card go on by itself, as soon as nobody else reads the log."""

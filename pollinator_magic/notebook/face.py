@@ -16,10 +16,11 @@ from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.log import printable
 from pollinator_magic.notebook.livecard import LiveFace
 from pollinator_magic.notebook.markup import NO_TEX
-from pollinator_magic.screen import describe_state, describe_transfer
+from pollinator_magic.screen import describe_state, describe_transfer, describe_tunnel
 
 if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Process
+    from pollinator_magic.tunnels.news import TunnelNews
 
 COLOURS = {
     ProcessState.WAITING: "#9a6700",
@@ -30,6 +31,8 @@ COLOURS = {
 }
 _COLOUR_CODE = re.compile(r"\x1b\[[0-9;:]*m")
 _CODE = re.compile("`([^`<]+)`")
+_LIKE_A_LINK = 'style="color:var(--jp-content-link-color,#0969da);text-decoration:underline"'
+"""In a widget of JupyterLab links look like any other text."""
 _LINE = 500
 """Characters of a line that are shown."""
 
@@ -51,6 +54,8 @@ class Face(LiveFace):
     results: str = ""
     """What came back, as HTML that is safe."""
     results_text: str = ""
+    tunnel: TunnelNews | None = None
+    """How it is with the tunnel to it, if there is one."""
 
     @property
     def closed(self) -> bool:
@@ -115,10 +120,17 @@ class Face(LiveFace):
         if self.closed:
             return list(self.notes)
         waiting = [f"waiting: {self.waiting}"] if self.waiting else []
-        return [*waiting, *self.notes, *([self.hint] if self.hint else [])]
+        tunnel = [describe_tunnel(self.tunnel)] if self.tunnel else []
+        return [*waiting, *tunnel, *self.notes, *([self.hint] if self.hint else [])]
 
     def _below_html(self) -> list[str]:
         lines = [_escaped(line) for line in self._below()]
+        if self.tunnel is not None and self.tunnel.link:
+            # The link is one of ours; nothing that others wrote is in it, or looks like it.
+            link = html.escape(self.tunnel.link, quote=True)
+            anchor = f'<a href="{link}" target="_blank" rel="noopener noreferrer" {_LIKE_A_LINK}>{link}</a>'
+            mine = _escaped(describe_tunnel(self.tunnel))
+            lines = [mine.replace(link, anchor, 1) if line == mine else line for line in lines]
         if self.moving is not None:
             done, total = self.moving.bytes_done, max(self.moving.bytes_total, 1)
             text = html.escape(describe_transfer(self.moving))

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import PollinatorError
-from pollinator_magic.notebook.controls import Controls, put, view_of
+from pollinator_magic.notebook.controls import Controls, view_of
 from pollinator_magic.notebook.groupface import GroupFace, took
 from pollinator_magic.notebook.livecard import LiveCard
-from pollinator_magic.screen import TerminalScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from pollinator_magic.cfs.progress import Progress
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.jobs import Session
     from pollinator_magic.jobs.group import Group
 
-_MARKED = 100
-"""So many jobs are named to the page; of more, those first that are open."""
+_WHOLE = 100
+"""The jobs of larger groups are named to the page by the beginnings of their ids, so that an update stays small."""
 _PUBLISH_EVERY_S = 1.0
 """The static part of a live card is for reopened notebooks, and need not be newer."""
 
@@ -58,17 +55,14 @@ class GroupControls(Controls):
         if not now:
             self._cancel.description = "Cancel all"
 
-    def retire(self, text: str) -> None:
-        """Show the last text, which has the jobs in it, without buttons."""
-        put(self._whole, [self._box])
-        super().retire(text)
-        for widget in (self._fold, self._rows):
-            widget.close()
+    def _parts(self) -> list[Any]:
+        return [*super()._parts(), self._fold]
 
     def close(self) -> None:
         """Close all widgets."""
         super().close()
-        self._whole.close()
+        for widget in (self._rows, self._whole):
+            widget.close()
 
 
 class GroupCard(LiveCard[GroupFace]):
@@ -78,18 +72,6 @@ class GroupCard(LiveCard[GroupFace]):
         super().__init__(GroupFace())
         self._group: Group | None = None
         self._published_s = 0.0
-
-    @contextmanager
-    def transfer(self) -> Iterator[Progress]:
-        """Show files moving."""
-        if not self.live:
-            with TerminalScreen().transfer() as progress:
-                yield progress
-            return
-        try:
-            yield self.moving
-        finally:
-            self.moving(None)
 
     def grow(self, group: Group) -> None:
         """Show this group; more of its jobs may have been submitted since the last time."""
@@ -102,7 +84,7 @@ class GroupCard(LiveCard[GroupFace]):
             self._face = replace(self._face, moving=None)
             self._since_s = time.monotonic()
             if self.live and not self._face.closed:
-                self._enliven(GroupControls(on_cancel=self._cancel, on_leave=self._leave))
+                self._enliven(lambda: GroupControls(on_cancel=self._cancel, on_leave=self._leave))
                 self._show()
 
     def begin(self) -> None:
@@ -145,9 +127,8 @@ class GroupCard(LiveCard[GroupFace]):
 
     def _mark(self) -> dict[str, Any]:
         jobs = [row.job for row in self._face.rows if row.job is not None]
-        if len(jobs) > _MARKED:
-            jobs.sort(key=lambda job: job.process.status.closed)
-        return {"jobs": [job.id for job in jobs[:_MARKED]], "count": len(jobs)} if jobs else {}
+        names = [job.id if len(jobs) <= _WHOLE else job.short_id for job in jobs]
+        return {"jobs": names, "count": len(names)} if names else {}
 
     def _cancel_it(self) -> str:
         try:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs.outcomes import Row
 
 ROWS = 200
-SIZE = 36 << 10
-"""Bytes of HTML for the rows; with all around them, an update stays below 50 KiB."""
+SIZE = 30 << 10
+"""Bytes of HTML for the rows; with all around them, also the names of a thousand jobs, an update stays below 50 KiB."""
 TEXT_ROWS = 20
 _LINE = 120  # characters
 _COLUMNS = 12  # parameters that have a column of their own

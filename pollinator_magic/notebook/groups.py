@@ -16,7 +16,7 @@ from IPython.display import display
 
 from pollinator_magic.commands import show_preview
 from pollinator_magic.errors import Interrupted, PollinatorError
-from pollinator_magic.jobs.events import ConnectionLost
+from pollinator_magic.jobs.events import ConnectionBack, ConnectionLost
 from pollinator_magic.jobs.group import count_of_jobs
 from pollinator_magic.jobs.job import Job
 from pollinator_magic.jobs.parameters import describe
@@ -63,7 +63,7 @@ class GroupView:
         """Show that a job is in another state, or what became of the connection."""
         if isinstance(event, Job):
             self._card.change()
-        else:
+        elif isinstance(event, ConnectionLost | ConnectionBack):
             self._card.note(describe_connection(event))
 
     def tick(self) -> None:
@@ -234,7 +234,7 @@ class _Unattended:
         elif isinstance(change, Job):
             self._card.change()
             self._finish_if_done()
-        else:
+        elif isinstance(change, ConnectionLost | ConnectionBack):
             self._card.note(describe_connection(change))
 
     def _finish_if_done(self) -> None:

@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from abc import abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -18,16 +19,21 @@ from IPython.core.getipython import get_ipython
 
 from pollinator_magic.notebook.attendant import attendant
 from pollinator_magic.notebook.controls import clicks_arrive_while_a_cell_runs
-from pollinator_magic.screen import rough_duration
+from pollinator_magic.screen import TerminalScreen, rough_duration
 
 if TYPE_CHECKING:
-    from pollinator_magic.cfs.progress import TransferProgress
+    from collections.abc import Callable, Iterator
+
+    from pollinator_magic.cfs.progress import Progress, TransferProgress
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.jobs import Session
     from pollinator_magic.notebook.controls import Controls
 
 SHOW_EVERY_S = 0.25
 """What changes all the time is shown at most so often."""
+WIDGET_AFTER_S = 1.0
+"""What is over by then never becomes a widget: a page that is slow would still be making its views when the record
+takes their place, and fail at it."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,13 @@ class LiveCard(Generic[F]):
         self._display_id = secrets.token_hex(16)
         self._guard = threading.RLock()
         self._controls: Controls | None = None
+        self._make: Callable[[], Controls] | None = None
+        """Makes the controls, if there shall be any soon."""
+        self._enlivened_s = 0.0
         self._stale = False
         self._since_s = time.monotonic()
         self._moved_at_s = 0.0
-        self._shown: tuple[dict[str, str], dict[str, Any]] | None = None
+        self._shown: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._followed = False
         self._final = False
         """Whether this card says nothing more, so that what is shown is its record."""
@@ -101,6 +110,18 @@ class LiveCard(Generic[F]):
                 self._moved_at_s = now_s
                 self._show()
 
+    @contextmanager
+    def transfer(self) -> Iterator[Progress]:
+        """Show files moving, while the context lasts."""
+        if not self.live:
+            with TerminalScreen().transfer() as progress:
+                yield progress
+            return
+        try:
+            yield self.moving
+        finally:
+            self.moving(None)
+
     def release(self, hint: str) -> None:
         """Nobody follows it any more; `hint` says how to take it up."""
         with self._guard:
@@ -121,6 +142,10 @@ class LiveCard(Generic[F]):
     def tick(self) -> None:
         """Let the time pass."""
         with self._guard:
+            if self._make is not None and time.monotonic() - self._enlivened_s >= WIDGET_AFTER_S:
+                self._controls, self._make = self._make(), None
+                self._offer(followed=self._followed)
+                self._show()
             since = self._since()
             if (self._stale or since != self._face.since) and self._controls is not None:
                 self._face = replace(self._face, since=since)
@@ -144,17 +169,16 @@ class LiveCard(Generic[F]):
     def _cancel_it(self) -> str:
         """Cancel what goes on; return what kept it from being cancelled, or nothing."""
 
-    def _enliven(self, controls: Controls) -> None:
-        """Become a widget; a cell follows it."""
-        self._controls = controls
-        self._offer(followed=True)
+    def _enliven(self, make: Callable[[], Controls]) -> None:
+        """Become a widget soon, unless it is over by then; a cell follows it."""
+        self._make, self._enlivened_s, self._followed = make, time.monotonic(), True
         attendant.attend(self)
 
     def _offer(self, *, followed: bool) -> None:
         self._followed = followed
         if self._controls is not None:
             heard = not followed or clicks_arrive_while_a_cell_runs()
-            self._controls.buttons(cancel=True, leave=heard and followed, heard=heard)
+            self._controls.buttons(leave=heard and followed, heard=heard)
 
     def _leave(self) -> None:
         with self._guard:
@@ -186,7 +210,7 @@ class LiveCard(Generic[F]):
     def _retire(self) -> None:
         """Become static: there is nothing left to click."""
         attendant.dismiss(self)
-        controls, self._controls = self._controls, None
+        controls, self._controls, self._make = self._controls, None, None
         if controls is not None:
             controls.retire(self._face.html())
 
@@ -195,7 +219,8 @@ class LiveCard(Generic[F]):
         self._stale = False
         if self._controls is not None:
             self._paint(self._controls)
-        bundle = {"text/html": self._face.html(), "text/plain": self._face.plain()}
+        widget = self._controls.bundle if self._controls is not None else {}
+        bundle = {**widget, "text/html": self._face.html(), "text/plain": self._face.plain()}
         metadata = self._metadata() if self.live else {}
         if (bundle, metadata) != self._shown and bundle["text/plain"]:
             self._publish(bundle, metadata, again=self._shown is not None)
@@ -210,11 +235,8 @@ class LiveCard(Generic[F]):
     def _mark(self) -> dict[str, Any]:
         """Return which job or jobs the card shows; nothing before there are any."""
 
-    def _publish(self, bundle: dict[str, str], metadata: dict[str, Any], *, again: bool) -> None:
+    def _publish(self, bundle: dict[str, Any], metadata: dict[str, Any], *, again: bool) -> None:
         if self._publisher is None:
             print(bundle["text/plain"], flush=True)  # noqa: T201  plain Python: there is no other output
             return
-        widget = self._controls.bundle if self._controls is not None else {}
-        self._publisher.publish(
-            {**widget, **bundle}, metadata=metadata, transient={"display_id": self._display_id}, update=again
-        )
+        self._publisher.publish(bundle, metadata=metadata, transient={"display_id": self._display_id}, update=again)

@@ -13,10 +13,11 @@ from pollinator_magic.notebook.defaults import RunDefaults
 from pollinator_magic.options import parse_run_line, run_help, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from pollinator_magic.commands import Context
     from pollinator_magic.jobs import Job
+    from pollinator_magic.jobs.graph import Graph, StepRow
     from pollinator_magic.jobs.group import Group
     from pollinator_magic.options import RunOptions
     from pollinator_magic.project import Project, Runner
@@ -51,6 +52,7 @@ class PollinateMagics(RunDefaults, Magics):
             %%pollinate local --cached            what the same cell gave before, if it has run
             %%pollinate local --cmd bash          another language
             %%pollinate local --dry-run           show what would be sent, send nothing
+            %%pollinate local --step fit --after prepare   collect the cell as a step; `%pollinator graph run` runs all
             %pollinate lumi-std --walltime 2h     the project in cfs/src as it is
 
         The cell runs as a notebook would run it: figures and the last expression are displayed. What the program leaves
@@ -84,6 +86,8 @@ class PollinateMagics(RunDefaults, Magics):
             %pollinator new -n lumi-std           make a project with a sample program
             %pollinator run --follow              run the project as it is
             %pollinator funcspec                  print what would be submitted for it
+            %pollinator graph show                draw the steps that `%%pollinate --step NAME` has collected
+            %pollinator graph run                 run them, those that depend on others after these
             %pollinator clean --older 30d         remove old snapshots, revisions and results of this project
             %pollinator local status              the embedded colony: start, stop, status, reset, logs
             %pollinator local status --env        the variables by which other tools reach it
@@ -114,11 +118,14 @@ class PollinateMagics(RunDefaults, Magics):
         from pollinator_magic.commands import run_project
         from pollinator_magic.jobs.parameterfile import parameter_sets
         from pollinator_magic.notebook.cellcommands import refuse_commands
+        from pollinator_magic.notebook.collected import collected
         from pollinator_magic.notebook.groups import Sweep
         from pollinator_magic.project import Project
         from pollinator_magic.project.runnerfiles import is_python
         from pollinator_magic.running import apply
 
+        if options.step is not None:
+            collected.check(options.step, options.after)
         swept = bool(options.each or options.map_file)
         parameters = parameter_sets(options.each, options.map_file) if swept else []
         runner = self._runner(options, cell)
@@ -137,13 +144,19 @@ class PollinateMagics(RunDefaults, Magics):
             project = project.with_options(source=_source_name(options.command, project.environment.source))
         if cell is not None and is_python(project.environment):
             refuse_commands(cell)
-        if swept:
+        if options.step is not None:
+            from pollinator_magic.notebook.graphs import collect
+
+            collect(context, project, options, cell, runner)
+        elif swept:
             await Sweep(context, project, options, parameters, runner).start(cell)
         else:
             await run_project(context, project, options, cell, runner)
 
     def _runner(self, options: RunOptions, cell: str | None) -> Runner | None:
         """Return how the notebook runner shall run this; None to run it plainly, as files are run that are no cells."""
+        from pollinator_magic.notebook.collected import collected
+
         needed = options.inputs or options.outputs or options.each or options.map_file
         if options.script and (options.inputs or options.outputs):
             raise UsageError("--in and --out need the notebook runner: leave out --script.")
@@ -153,8 +166,11 @@ class PollinateMagics(RunDefaults, Magics):
         from pollinator_magic.project.inputs import check_inputs
 
         shell: Any = self.shell
+        from_steps = collected.taken_from_steps(options.inputs, options.after)
+        own = [name for name in options.inputs if name not in from_steps]
         return Runner(
-            inputs=check_inputs(shell.user_ns, options.inputs, allow_pickle=options.allow_pickle),
+            inputs=check_inputs(shell.user_ns, own, allow_pickle=options.allow_pickle),
+            from_steps=from_steps,
             outputs=options.outputs,
             allow_pickle=options.allow_pickle,
             line_offset=0 if cell is None else 1,
@@ -171,6 +187,7 @@ class PollinateMagics(RunDefaults, Magics):
 
     def _context(self, *, awaited: bool) -> Context:
         from pollinator_magic.commands import Context
+        from pollinator_magic.notebook.collected import collected
         from pollinator_magic.notebook.display import NotebookScreen
         from pollinator_magic.notebook.origin import origin_of
 
@@ -184,10 +201,12 @@ class PollinateMagics(RunDefaults, Magics):
             bring_back=self._bring_back,
             recall=self._recall,
             pick=self._pick,
+            workflow=collected,
+            draw=self._draw,
             origin=origin_of(self.shell),
         )
 
-    def _remember(self, job: Job | Group, name: str | None) -> None:
+    def _remember(self, job: Job | Group | Graph, name: str | None) -> None:
         """Make the job `_`, as the value of the cell would be, without printing it, and the variable of --as."""
         shell: Any = self.shell
         shell.displayhook.update_user_ns(job)
@@ -212,9 +231,10 @@ class PollinateMagics(RunDefaults, Magics):
         if problems:
             raise VariableError("\n".join(problems.values()), process_id=job.id, name=next(iter(problems)))
 
-    def _recall(self, name: str) -> Job | None:
-        """Return the job that the notebook's variable of this name holds, if any; raise UsageError for a group."""
+    def _recall(self, name: str) -> Job | Graph | None:
+        """Return the job or graph that the notebook's variable of this name holds; raise UsageError for a group."""
         from pollinator_magic.jobs import Job
+        from pollinator_magic.jobs.graph import Graph
         from pollinator_magic.jobs.group import Group
 
         shell: Any = self.shell
@@ -224,7 +244,13 @@ class PollinateMagics(RunDefaults, Magics):
                 f"{name!r} holds {len(value)} jobs. Use `{name}.wait()`, `{name}.cancel()` or `{name}.frame()`, "
                 f"or name one of them: `{{{name}[0].id}}`."
             )
-        return value if isinstance(value, Job) else None
+        return value if isinstance(value, Job | Graph) else None
+
+    @staticmethod
+    def _draw(rows: Sequence[StepRow]) -> None:
+        from pollinator_magic.notebook.graphs import draw
+
+        draw(rows)
 
     @staticmethod
     def _pick() -> None:

@@ -11,17 +11,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pollinator_magic.jobs.ledger import Origin
+from pollinator_magic.jobs.ledger import NOWHERE, Origin
 
 _LONGEST_ID = 1000
 _CONNECTION_FILE = re.compile(r"kernel-([0-9A-Za-z-]{1,100})\.json")
 
 
-def origin_of(shell: Any) -> Origin | None:
-    """Return where the running code is; None outside of notebooks, in a terminal for example."""
+def origin_of(shell: Any) -> Origin:
+    """Return where the running code is; outside of notebooks, in a terminal for example, nothing is known of it."""
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
-        return None
+        return NOWHERE
     return Origin(_notebook(shell.user_ns), _cell(kernel), _kernel_id(kernel))
 
 

@@ -14,6 +14,7 @@ from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import JobCancelled, JobFailed
 from pollinator_magic.jobs import localresults
 from pollinator_magic.jobs.follow import may_have_log
+from pollinator_magic.jobs.graph import Graph
 from pollinator_magic.jobs.log import PAGE
 from pollinator_magic.jobs.outcomes import Outcome, Row
 from pollinator_magic.jobs.results import HIDDEN, Results, human_size
@@ -24,6 +25,8 @@ from pollinator_magic.notebook.gallery import results_bundle, static_results
 from pollinator_magic.notebook.gallery.kinds import kind_of
 from pollinator_magic.notebook.gallery.listing import natural
 from pollinator_magic.notebook.gallery.preview import escape, plural, shown_name
+from pollinator_magic.notebook.graphface import GraphFace
+from pollinator_magic.notebook.graphface import Tail as LogTail
 from pollinator_magic.notebook.groupface import GroupFace, took
 from pollinator_magic.notebook.markup import NO_TEX
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pollinator_magic.errors import UnsafeName
     from pollinator_magic.jobs import Job
 
 _REASON = 200  # characters
@@ -39,7 +43,7 @@ _LEFT = 'style="text-align:left"'
 
 def record_of(job: Job, here: Path | None = None) -> Face:
     """Return what the card of `job` says, whose process must be as it is now; `here` is its notebook's directory."""
-    tail, lines = _end_of_log(job)
+    tail, lines = end_of_log(job)
     results, names = _results(job, here) if job.process.status.closed else ("", "")
     return Face(
         process=job.process,
@@ -67,12 +71,31 @@ def group_record_of(jobs: Sequence[tuple[Job, Mapping[str, object]]]) -> GroupFa
     return replace(face, since=took(rows)) if face.closed else face
 
 
+def graph_record_of(jobs: Sequence[Job]) -> GraphFace:
+    """Return what the card of a graph says of these steps of one graph, but for the values that they gave back."""
+    graph = Graph(jobs[0].session, jobs[0].process.processgraphid, jobs)
+    rows = tuple(replace(row, outcome=Outcome(problem=_reason(graph[row.name]))) for row in graph.rows())
+    face = GraphFace(
+        short_id=graph.short_id,
+        rows=rows,
+        tails={row.name: tail_of(graph[row.name]) for row in rows},
+        links={job.id: job.dashboard_url for job in jobs},
+    )
+    return replace(face, since=took(rows)) if face.closed else face
+
+
+def tail_of(job: Job) -> LogTail:
+    """Return the end of the log as the card of a graph shows it."""
+    tail, count = end_of_log(job)
+    return LogTail(tuple(tail.lines()), count)
+
+
 def _reason(job: Job) -> str:
     said = "; ".join(job.process.errors or ()).strip() if job.process.status is ProcessState.FAILED else ""
     return one_line(said)[:_REASON]
 
 
-def _end_of_log(job: Job) -> tuple[Tail, int | None]:
+def end_of_log(job: Job) -> tuple[Tail, int | None]:
     """Return the end of the log, and how many lines it has if that is all of it."""
     tail, decoder = Tail(), LogDecoder()
     entries = job.log.end() if may_have_log(job.process) else []
@@ -104,15 +127,17 @@ def _results(job: Job, here: Path | None) -> tuple[str, str]:
             return static_results(results, limit=LISTED, here=here), results_bundle(results)["text/plain"]
     if job.result_label is None:
         return "", ""
-    files = job.session.filesystem.contents(job.result_label)
-    return _listed({name: file.size for name, file in files.items() if not name.startswith(f"{HIDDEN}/")})
+    refused: list[UnsafeName] = []
+    files = job.session.filesystem.contents(job.result_label, refused)
+    sizes = {name: file.size for name, file in files.items() if not name.startswith(f"{HIDDEN}/")}
+    return _listed(sizes, len(sizes) + len(refused))
 
 
-def _listed(sizes: Mapping[str, int]) -> tuple[str, str]:
-    if not sizes:
+def _listed(sizes: Mapping[str, int], total: int) -> tuple[str, str]:
+    if not total:
         return "", ""
     names = sorted(sizes, key=natural)
-    count, hidden = plural(len(names), "result"), len(names) - LISTED
+    count, hidden = plural(total, "result"), total - min(len(names), LISTED)
     rows = "".join(
         f"<tr><td {_LEFT}>{escape(shown_name(name))}</td><td {_LEFT}>{kind_of(name)}</td>"
         f"<td>{human_size(sizes[name])}</td></tr>"

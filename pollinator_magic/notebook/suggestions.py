@@ -163,6 +163,13 @@ def _outputs(place: Place) -> list[Suggestion]:
     return [Suggestion(name, "assigned in the cell") for name in names_of(place.body).assigned]
 
 
+def _steps(_place: Place) -> list[Suggestion]:
+    from pollinator_magic.notebook.collected import collected
+
+    after = {name: ", ".join(step.after) for name, step in collected.steps.items()}
+    return [Suggestion(name, f"step, after {before}" if before else "step") for name, before in after.items()]
+
+
 def _each(place: Place) -> list[Suggestion]:
     names = names_of(place.body)
     return [Suggestion(f"{name}=", "read in the cell") for name in names.read if name not in names.assigned]
@@ -217,6 +224,10 @@ def _paths(wanted: Callable[[str], bool]) -> Callable[[Place], list[Suggestion]]
     return source
 
 
+def _is_environment(name: str) -> bool:
+    return name.endswith(".env") or name.startswith(".env")
+
+
 def _commands(_place: Place) -> list[Suggestion]:
     return [Suggestion(name, about) for name, about in _LANGUAGES.items()]
 
@@ -230,8 +241,12 @@ _BY_NAME: dict[str, Callable[[Place], list[Suggestion]]] = {
     "inputs": _inputs,
     "outputs": _outputs,
     "each": _each,
+    "step": _steps,
+    "after": _steps,
     "map_file": _paths(lambda name: name.lower().endswith(_TABLES)),
-    "file": _paths(lambda name: name.endswith(".env") or name.startswith(".env")),
+    "file": _paths(_is_environment),
     "to": _paths(lambda _name: False),
     "fs_dir": _paths(lambda _name: False),
+    "config": _paths(lambda name: name.endswith(".toml")),
+    "env_file": _paths(_is_environment),
 }

@@ -116,6 +116,7 @@ def _tunnel(section: _Section) -> Tunnel | None:
         ssh_key=section.text("sshKey"),
         local_port=section.number("localPort"),
         remote_port=section.number("remotePort"),
+        host=section.text("host"),
     )
     section.warn_of_unknown_keys()
     return tunnel if section.is_given else None

@@ -45,7 +45,7 @@ def prepare_runner(project: Project, runner: Runner, directory: Path) -> None:
     Raises UsageError where variables are asked for and the runner cannot carry them.
     """
     if not takes_runner(project):
-        if runner.inputs or runner.outputs:
+        if runner.inputs or runner.from_steps or runner.outputs:
             why = "results are shared (project.yaml)" if project.shared_results else "the program is not Python"
             raise UsageError(f"--in and --out need the notebook runner, which cannot be used here because {why}.")
         return
@@ -58,6 +58,8 @@ def prepare_runner(project: Project, runner: Runner, directory: Path) -> None:
         "allow_pickle": runner.allow_pickle,
         "reads": formats(),
     }
+    if runner.from_steps:
+        settings["from_steps"] = dict(runner.from_steps)
     write_if_changed(directory / SETTINGS, json.dumps(settings, indent=1) + "\n")
     _write_inputs(directory / INPUTS, runner)
 

@@ -24,6 +24,8 @@ _CPU = re.compile(r"[1-9][0-9]{1,14}m")
 _MEM = re.compile(r"[1-9][0-9]{0,14}[MG]i")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _GPU_NAME = re.compile(r"[A-Za-z0-9_.-]*")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?|[0-9A-Fa-f:]{2,39}")
 
 
 def validate(project: Project, *, source_given: bool = False) -> None:
@@ -36,6 +38,17 @@ def validate(project: Project, *, source_given: bool = False) -> None:
             raise error
     for error in _source(project, given=source_given):
         raise error
+
+
+def validate_tunnel(project: Project) -> None:
+    """Raise ProjectError if the section `tunnel` does not say where a port of a job is, or how to get there."""
+    for error in _tunnel(project):
+        raise error
+
+
+def is_host_name(text: str) -> bool:
+    """Whether this can be the name or the address of a host; nothing else is given to SSH, least of all an option."""
+    return _HOST.fullmatch(text) is not None
 
 
 def _name(project: Project) -> Iterator[PollinatorError]:
@@ -129,6 +142,31 @@ def _source(project: Project, *, given: bool) -> Iterator[PollinatorError]:
         yield origin.error(f"{name!r} holds spaces", "Rename it, or remove `results: shared` from project.yaml.")
     elif not given and not (project.src / name).is_file():
         yield origin.error(f"{name!r} is not a file in {str(project.src)!r}")
+
+
+def _tunnel(project: Project) -> Iterator[PollinatorError]:
+    tunnel = project.tunnel
+    if tunnel is None:
+        return
+    remote = project.origin("tunnel.remotePort")
+    if tunnel.remote_port == 0 and remote.is_missing:
+        yield _missing(remote, "Write the port on which the program listens, e.g. 8888.")
+    ports = {
+        "remotePort": tunnel.remote_port,
+        "localPort": tunnel.local_port,
+        "jumpHostPort": tunnel.jump_host_port,
+    }
+    for key, port in ports.items():
+        origin = project.origin(f"tunnel.{key}")
+        if not origin.is_missing and not 1 <= port <= 65535:
+            yield origin.error(f"must be a port from 1 to 65535, not {port}")
+    for key, host in (("jumpHost", tunnel.jump_host), ("host", tunnel.host)):
+        if host and not is_host_name(host):
+            yield project.origin(f"tunnel.{key}").error(f"{host!r} is not the name of a host")
+    if tunnel.user and not _USER.fullmatch(tunnel.user):
+        yield project.origin("tunnel.user").error(f"{tunnel.user!r} is not the name of a user")
+    if tunnel.jump_host_port and not tunnel.jump_host:
+        yield project.origin("tunnel.jumpHostPort").error("needs tunnel.jumpHost", "Name the host to log in on.")
 
 
 def _missing(origin: Origin, hint: str) -> PollinatorError:

@@ -97,6 +97,8 @@ class Runner:
 
     inputs: Mapping[str, object] = field(default_factory=dict)
     """Variables that the cell finds set, by name."""
+    from_steps: Mapping[str, str] = field(default_factory=dict)
+    """The same for those that a step before this one brings back: the name of the step."""
     outputs: tuple[str, ...] = ()
     """Names of variables that come back."""
     allow_pickle: bool = False
@@ -107,11 +109,15 @@ class Runner:
 
 @dataclass(frozen=True)
 class Tunnel:
-    """An SSH forward to the first node of a running job."""
+    """An SSH forward to a port of a running job, by default on the first of its nodes; "" and 0 are missing keys."""
 
     user: str = ""
     jump_host: str = ""
+    """Where to log in, and the port is reached from there; without it one logs in on the node itself."""
     jump_host_port: int = 0
     ssh_key: str = ""
+    """A file with a private key, relative to the project."""
     local_port: int = 0
     remote_port: int = 0
+    host: str = ""
+    """Where the job's port is, whatever nodes its executor names; the command-line tool does not know this key."""

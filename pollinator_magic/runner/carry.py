@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .imports import own_imports
-from .settings import PARAMETERS
+from .settings import HIDDEN, PARAMETERS, STEPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,17 +27,19 @@ class NotLoaded(Exception):
 def load_inputs(settings: Settings) -> dict[str, Any]:
     """Return the variables that the cell starts with; raise NotLoaded."""
     loaded = {}
-    names = _input_names(settings.inputs)
-    if names:
+    sources = dict.fromkeys(_input_names(settings.inputs), (settings.inputs, "--in"))
+    for name, step in settings.from_steps.items():
+        sources[name] = (os.path.join(STEPS, step, HIDDEN, OUTPUTS), f"--in, from step {step!r}")
+    if sources:
         with own_imports():
             from . import rare, reading, variables  # noqa: F401  needed below, where imports may be the cell's
-    for name in names:
+    for name, (directory, origin) in sources.items():
         try:
             # Reading imports as it goes; but a pickle names modules of the cell, and finds them where the cell does.
             with own_imports(hidden=not settings.allow_pickle):
-                loaded[name] = variables.load(settings.inputs, name, allow_pickle=settings.allow_pickle)
+                loaded[name] = variables.load(directory, name, allow_pickle=settings.allow_pickle)
         except Exception as error:  # noqa: BLE001  a library that reads it may raise anything
-            raise NotLoaded(f"The variable {name!r} (--in) cannot be had in the job: {error}.") from None
+            raise NotLoaded(f"The variable {name!r} ({origin}) cannot be had in the job: {error}.") from None
     try:
         loaded.update(_parameters())
     except ValueError as error:

@@ -16,8 +16,12 @@ HIDDEN = ".pollinator"
 PARAMETERS = "POLLINATOR_PARAMETERS"
 """The environment variable that holds the variables which a sweep sets."""
 
+STEPS = "steps"
+"""Where the results of the steps are that came before, a directory each."""
+
 _NO_OUTPUTS = b'"outputs": []'
 """As it stands in the file of most jobs, which are spared the import of `json` (a third of what the runner costs)."""
+_FROM_STEPS = b'"from_steps": '
 _RANKS = (
     "SLURM_PROCID",
     "OMPI_COMM_WORLD_RANK",
@@ -57,7 +61,15 @@ class Settings:
     @property
     def has_inputs(self) -> bool:
         """Whether the cell may start with variables."""
-        return PARAMETERS in os.environ or os.path.isdir(self.inputs)
+        return PARAMETERS in os.environ or os.path.isdir(self.inputs) or _FROM_STEPS in self._text
+
+    @property
+    def from_steps(self) -> dict[str, str]:
+        """The steps that have brought back a variable that goes in, by the name of the variable."""
+        if _FROM_STEPS not in self._text:
+            return {}
+        found = self._field("from_steps", dict) or {}
+        return {name: step for name, step in found.items() if isinstance(step, str)}
 
     @property
     def line_offset(self) -> int:

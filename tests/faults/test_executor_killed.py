@@ -206,8 +206,8 @@ def test_a_process_that_ends_while_the_executor_looks_for_lost_ones_is_not_run_a
             return mine
 
         monkeypatch.setattr(worker._client, "history", slow_history)
-        worker._look_for_lost = True
-        eventually(lambda: not worker._look_for_lost)
+        worker._look_at = 0.0
+        eventually(lambda: worker._look_at == float("inf"))
         two = site.submit(f"echo begin >> {site.runs}")
         eventually(lambda: site.process(two).status is ProcessState.SUCCESS)
         eventually(lambda: worker.running == 0)

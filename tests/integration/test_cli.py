@@ -21,6 +21,7 @@ from pollinator_magic.cli import SUBCOMMANDS
 from pollinator_magic.colonies.models import ExecutorState, ProcessState
 from pollinator_magic.errors import JobFailed
 from pollinator_magic.jobs import Job, submit
+from pollinator_magic.jobs.ledger import Entry, Ledger
 from pollinator_magic.project import Project
 from tests.commandline import CommandLine
 from tests.jobs import ENDLESS, WAIT_S, contents, own_lines, run
@@ -101,6 +102,12 @@ def test_run_returns_at_once_with_the_id_of_the_job(pollinate, session, project)
     assert ran.returncode == 0
     assert f"process {job.short_id} submitted" in ran.stderr
     assert job.wait(WAIT_S).succeeded
+
+
+def test_the_job_of_a_terminal_is_remembered_with_its_project(pollinate, session, project, tmp_path):
+    pollinate("run", POLLINATOR_HOME=str(tmp_path / "home"))
+
+    assert Ledger(tmp_path / "home").read() == {only_job(session, project).id: Entry(project=project.root)}
 
 
 def test_a_failed_job_is_exit_code_1_with_its_log_and_its_results(pollinate, project):

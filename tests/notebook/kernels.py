@@ -137,7 +137,7 @@ class FrontEnd:
         return {
             state["description"]: state["_dom_classes"]
             for state in self.widgets.values()
-            if state.get("_model_name") == "ButtonModel" and self._is_hidden(state)
+            if "pollinator-cancel" in state.get("_dom_classes", ()) and self._is_hidden(state)
         }
 
     def _is_hidden(self, state: dict[str, Any]) -> bool:
@@ -146,6 +146,7 @@ class FrontEnd:
 
     def click(self, description: str, *, by_subshell: bool = False) -> None:
         """Click a button; `by_subshell` as JupyterLab does, which lets another thread of the kernel handle it."""
+        self.until(lambda: description in self.buttons())
         comm = self.buttons()[description]
         content = {"comm_id": comm, "data": {"method": "custom", "content": {"event": "click"}}}
         message = self._client.session.msg("comm_msg", content)

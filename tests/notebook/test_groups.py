@@ -144,7 +144,7 @@ def test_the_live_card_has_a_bar_buttons_and_the_jobs_in_a_fold(kernel, tmp_path
     kernel.until(lambda: "running" in rows_of(kernel))
     heads = [str(state.get("value", "")) for state in kernel.widgets.values()]
     assert any('<progress value="0" max="3">' in head for head in heads)
-    assert WIDGET in cell.card
+    kernel.until(lambda: WIDGET in cell.card)
     assert "<details>" in cell.card["text/html"]
 
     (tmp_path / "go").touch()

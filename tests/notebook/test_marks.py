@@ -80,10 +80,18 @@ def test_the_card_of_a_sweep_names_its_jobs(kernel, tmp_path):
     assert cell.mark["jobs"] == [first, second]
 
 
+def test_the_card_of_a_large_sweep_names_all_its_jobs_by_the_beginnings_of_their_ids(kernel):
+    cell = kernel.run("%%pollinate local --as group --script --each n=1:101\nprint(1)")
+
+    assert cell.mark["jobs"] == [job[:12] for job in kernel.run(IDS).printed.split()]
+    assert (len(cell.mark["jobs"]), cell.mark["count"]) == (101, 101)
+
+
 @pytest.mark.parametrize("kernel", ["6.31.0"], indirect=True)
 def test_where_a_click_does_not_arrive_only_a_page_with_the_extension_has_a_button(kernel, tmp_path):
     cell = kernel.begin(waiting_for(tmp_path / "go"))
     kernel.until(lambda: "begun" in cell.printed)
+    kernel.until(kernel.hidden_buttons)
     assert kernel.buttons() == {}
     assert kernel.hidden_buttons() == {"Cancel": ["pollinator-cancel", f"pollinator-job-{cell.mark['job']}"]}
 

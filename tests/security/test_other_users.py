@@ -12,7 +12,7 @@ import pytest
 from private import IS_ROOT, NOBODY, as_nobody, exposed
 
 from pollinator_magic.errors import LocalColonyError
-from pollinator_magic.executors.worker import stored_key
+from pollinator_magic.executors.storedkey import stored_key
 from pollinator_magic.jobs import Session
 from pollinator_magic.local.colony import LocalColony
 from pollinator_magic.local.home import Home

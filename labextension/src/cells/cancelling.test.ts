@@ -3,13 +3,15 @@ import { Signal } from '@lumino/signaling';
 import { beforeEach, expect, it, vi } from 'vitest';
 
 import type { Colony } from '../colony/colony';
+import type { IJob } from '../colony/types';
 import { cancelByServer } from './cancelling';
 
 const ID = 'a'.repeat(64);
 const cancel = vi.fn<(id: string) => Promise<void>>();
+const named = vi.fn<(names: string[]) => Promise<IJob[]>>();
 const failed = vi.fn();
 const colony = {
-  api: { cancel },
+  api: { cancel, named },
   connection: { reachable: true },
   trouble: null
 } as unknown as Colony;
@@ -83,6 +85,23 @@ it('leaves the click alone without the server half, and shows no button that nob
   expect(cancel).not.toHaveBeenCalled();
   expect(heard()).toBe(1);
   expect(node.textContent).toBe('Cancel');
+});
+
+it('cancels the open jobs of a large sweep, whose card names them by the first parts of their ids', async () => {
+  const names = Array.from({ length: 101 }, (_, number) => `${number}`.padStart(12, 'c'));
+  const [first = '', ...others] = names.map(name => name.padEnd(64, '0'));
+  const jobs = [{ id: first, state: 'success' }, ...others.map(id => ({ id, state: 'waiting' }))];
+  named.mockResolvedValue(jobs as IJob[]);
+  const { node } = button('pollinator-cancel', 'pollinator-group');
+  const outputs = [{ metadata: { pollinator: { jobs: names, count: 101 } } }];
+  const cell = { node: document.body, model: { toJSON: () => ({ outputs }) } };
+  Object.assign(notebooks, { find: () => ({ content: { widgets: [cell] } }) });
+  node.click();
+
+  await vi.waitFor(() => expect(cancel).toHaveBeenCalledTimes(100));
+  expect(named).toHaveBeenCalledWith(names);
+  expect(cancel).not.toHaveBeenCalledWith(first);
+  Object.assign(notebooks, { find: () => undefined });
 });
 
 it('touches no other button, and no id that is none', async () => {

@@ -7,6 +7,8 @@
 import type { INotebookTracker } from '@jupyterlab/notebook';
 
 import type { Colony } from '../colony/colony';
+import type { IJob } from '../colony/types';
+import { isOpen } from '../panel/states';
 import { cardOf, isId } from './card';
 
 const BUTTON = 'button.pollinator-cancel';
@@ -64,6 +66,10 @@ function jobsOf(button: Element, notebooks: INotebookTracker): string[] {
   return groupsIn(outputs);
 }
 
+function openOf(jobs: readonly IJob[]): string[] {
+  return jobs.filter(job => isOpen(job.state)).map(job => job.id);
+}
+
 function groupsIn(outputs: unknown): string[] {
   const all = Array.isArray(outputs) ? outputs : [];
   return all.flatMap(({ metadata }: { metadata?: Parameters<typeof cardOf>[0] }) => {
@@ -84,11 +90,11 @@ async function cancel(
   const before = button.textContent;
   button.disabled = true;
   button.textContent = cancelling;
-  const left = [...ids];
-  const work = async (): Promise<void> => {
-    for (let id = left.shift(); id !== undefined; id = left.shift()) await colony.api.cancel(id);
-  };
   try {
+    const left = ids.every(isId) ? [...ids] : openOf(await colony.api.named(ids));
+    const work = async (): Promise<void> => {
+      for (let id = left.shift(); id !== undefined; id = left.shift()) await colony.api.cancel(id);
+    };
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, ids.length) }, work));
   } catch (error) {
     button.disabled = false;

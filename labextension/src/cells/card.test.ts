@@ -26,6 +26,13 @@ describe('a card', () => {
     expect(cardOf({ pollinator: { jobs: [ONE], count: -1 } })?.count).toBe(1);
   });
 
+  it('may name its jobs by the first parts of their ids', () => {
+    const jobs = [ONE.slice(0, 12), TWO.slice(0, 12)];
+    expect(cardOf({ pollinator: { jobs, count: 2 } })).toMatchObject({ jobs, count: 2 });
+    expect(cardOf({ pollinator: { jobs: [ONE.slice(0, 13)], count: 1 } })).toBeNull();
+    expect(cardOf({ pollinator: { job: ONE.slice(0, 12) } })).toBeNull();
+  });
+
   it('is not what a file makes up', () => {
     for (const mark of [
       null,
@@ -42,7 +49,7 @@ describe('a card', () => {
     expect(cardOf({ pollinator: { result: 'plot.png' } })).toBeNull();
     expect(cardOf({})).toBeNull();
     const many = Array.from({ length: 5_000 }, () => ONE);
-    expect(cardOf({ pollinator: { jobs: many, count: 5_000 } })?.jobs).toHaveLength(200);
+    expect(cardOf({ pollinator: { jobs: many, count: 5_000 } })?.jobs).toHaveLength(1_000);
   });
 
   it('stays itself when it is final', () => {

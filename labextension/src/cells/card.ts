@@ -3,7 +3,7 @@
 import type { PartialJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 export interface ICard {
-  /** The ids of its jobs; of a large group, those of some. */
+  /** The ids of its jobs; of a large group, the first part of each, as `short` gives it. */
   jobs: string[];
   /** How many jobs it has. */
   count: number;
@@ -14,8 +14,9 @@ export interface ICard {
 }
 
 const ID = /^[0-9a-f]{64}$/;
-/** So many jobs of one card are looked at. */
-const MOST = 200;
+const SHORT = /^[0-9a-f]{12}$/;
+/** So many jobs of one card are looked at: as many as a sweep has at most. */
+const MOST = 1000;
 
 /** Return the card that an output with these metadata is, or null. */
 export function cardOf(metadata: ReadonlyPartialJSONObject): ICard | null {
@@ -24,7 +25,7 @@ export function cardOf(metadata: ReadonlyPartialJSONObject): ICard | null {
   const { job, jobs, count, final } = mark as Record<string, unknown>;
   if (isId(job)) return { jobs: [job], count: 1, group: false, final: final === true };
   if (!Array.isArray(jobs)) return null;
-  const ids = jobs.slice(0, MOST).filter(isId);
+  const ids = jobs.slice(0, MOST).filter(isName);
   if (ids.length === 0) return null;
   const all = typeof count === 'number' && count > ids.length ? count : ids.length;
   return { jobs: ids, count: all, group: true, final: final === true };
@@ -37,4 +38,8 @@ export function finalMark({ jobs, count, group }: ICard): PartialJSONObject {
 
 export function isId(value: unknown): value is string {
   return typeof value === 'string' && ID.test(value);
+}
+
+function isName(value: unknown): value is string {
+  return isId(value) || (typeof value === 'string' && SHORT.test(value));
 }

@@ -50,7 +50,7 @@ export function ExecutorBox(props: IExecutorBoxProps): React.JSX.Element {
         aria-expanded="true"
         aria-controls={LIST}
         aria-activedescendant={at < 0 ? undefined : `${LIST}-${at}`}
-        placeholder={trans.__('the one that the project names')}
+        placeholder={trans.__('The one that the project names')}
         value={value}
         onChange={event => {
           setTyped(event.target.value);

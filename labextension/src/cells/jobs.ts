@@ -6,12 +6,13 @@
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Colony } from '../colony/colony';
-import type { IJob, State } from '../colony/types';
+import type { IJob, IJobFilter, IJobPage, State } from '../colony/types';
 import { isOpen } from '../panel/states';
+import { short } from '../results/paths';
 
-const AT_ONCE = 4;
-/** Open jobs of a notebook that are looked at, of each state. */
-const LISTED = 200;
+/** Open jobs of a notebook in one request, and how many requests of each state are made. */
+const LISTED = 500;
+const PAGES = 2;
 const OPEN: State[] = ['running', 'waiting'];
 
 export class Jobs {
@@ -25,9 +26,9 @@ export class Jobs {
     return this._changed;
   }
 
-  /** Return what is known of a job. */
-  get(id: string): IJob | undefined {
-    return this.known.get(id);
+  /** Return what is known of a job, by its id or the first part of it. */
+  get(name: string): IJob | undefined {
+    return this.known.get(short(name));
   }
 
   /** Return the open jobs that the cells of a notebook have submitted, as far as the server's ledger knows. */
@@ -36,13 +37,13 @@ export class Jobs {
   }
 
   /** Find out, now or later, how these jobs are. */
-  want(ids: readonly string[]): void {
-    for (const id of ids) {
-      if (this.wanted.has(id)) continue;
-      this.wanted.add(id);
-      this.asked.push(id);
+  want(names: readonly string[]): void {
+    for (const name of names) {
+      if (this.wanted.has(short(name))) continue;
+      this.wanted.set(short(name), name);
+      this.asked.push(name);
     }
-    this.ask();
+    void this.ask();
   }
 
   /** Find out, now and from now on, which open jobs a notebook has submitted. */
@@ -64,59 +65,64 @@ export class Jobs {
     const before = this.all;
     this.known.clear();
     this._changed.emit(before);
-    this.asked.splice(0, Infinity, ...this.wanted);
-    this.ask();
+    this.asked.splice(0, Infinity, ...this.wanted.values());
+    void this.ask();
     for (const notebook of this.notebooks) void this.list(notebook);
   }
 
-  private ask(): void {
-    while (this.reachable && this.asking < AT_ONCE) {
-      const id = this.asked.shift();
-      if (id === undefined) return;
-      this.asking += 1;
-      this.colony.api
-        .job(id)
-        .then(job => this.take([job]))
-        // A job of another colony, or one that was removed: there is nothing to say of it.
-        .catch(() => undefined)
-        .finally(() => {
-          this.asking -= 1;
-          this.ask();
-        });
+  /** Ask for all together that are wanted by now; for those that come meanwhile, afterwards. */
+  private async ask(): Promise<void> {
+    if (!this.reachable || this.asking || !this.asked.length) return;
+    this.asking = true;
+    try {
+      // A job of another colony, or one that was removed, is not in the reply: there is nothing to say of it.
+      this.take(await this.colony.api.named(this.asked.splice(0)));
+    } catch {
+      // The colony is asked again when it is back.
     }
+    this.asking = false;
+    void this.ask();
   }
 
   private async list(notebook: string): Promise<void> {
     if (!this.reachable) return;
-    for (const state of OPEN) {
-      try {
-        const filter = { mine: true, state, text: notebook };
-        this.take((await this.colony.api.jobs(filter, null, LISTED)).jobs);
-      } catch {
-        return; // the colony is asked again when it is back
-      }
+    try {
+      for (const state of OPEN) await this.listAll({ mine: true, state, text: notebook });
+    } catch {
+      // The colony is asked again when it is back.
+    }
+  }
+
+  private async listAll(filter: IJobFilter): Promise<void> {
+    let cursor: string | null = null;
+    for (let page = 0; page < PAGES && (page === 0 || cursor !== null); page++) {
+      const reply: IJobPage = await this.colony.api.jobs(filter, cursor, LISTED);
+      this.take(reply.jobs);
+      cursor = reply.next;
     }
   }
 
   private take(jobs: readonly IJob[]): void {
     const news = jobs.filter(job => {
-      const before = this.known.get(job.id);
-      const ours = this.wanted.has(job.id) || this.notebooks.has(job.notebook);
+      const before = this.get(job.id);
+      const ours = before ?? (this.wanted.has(short(job.id)) || this.notebooks.has(job.notebook));
       // A reply may be older than a message that has overtaken it.
       const old = before && !isOpen(before.state) && isOpen(job.state);
-      return ours && !old && before?.state !== job.state;
+      const same = before?.state === job.state && before.notebook === job.notebook;
+      return ours && !old && !same;
     });
-    for (const job of news) this.known.set(job.id, job);
+    for (const job of news) this.known.set(short(job.id), job);
     if (news.length) this._changed.emit(news);
-    for (const job of news) {
-      if (!isOpen(job.state) && !this.wanted.has(job.id)) this.known.delete(job.id);
+    for (const { id, state } of news) {
+      if (!isOpen(state) && !this.wanted.has(short(id))) this.known.delete(short(id));
     }
   }
 
+  /** By the first part of their ids. */
   private readonly known = new Map<string, IJob>();
-  private readonly wanted = new Set<string>();
+  private readonly wanted = new Map<string, string>();
   private readonly notebooks = new Set<string>();
   private readonly asked: string[] = [];
-  private asking = 0;
+  private asking = false;
   private readonly _changed = new Signal<this, readonly IJob[]>(this);
 }

@@ -40,7 +40,7 @@ const TRANSPARENT = /^%%(?:time|timeit|capture|prun)\b/;
 const PLAIN = /^[\w@%+=:,./{}$[\]*<>-]+$/;
 /** Options that take the next word, besides the resources. */
 const WITH_VALUE = new Set(
-  'ppn image cmd init source pip env get as on-interrupt in out map'.split(' ')
+  'ppn image cmd init source pip env get as on-interrupt in out map step after'.split(' ')
 );
 
 export function emptyChoice(): Choice {

@@ -7,6 +7,7 @@ import * as React from 'react';
 
 import type { Colony } from '../colony/colony';
 import { useSignal } from '../panel/context';
+import { Sentence } from '../panel/notice';
 import { ExecutorBox } from './executorbox';
 import { RESOURCES, writeLine, type Choice, type Resource } from './line';
 
@@ -84,7 +85,7 @@ function Trouble({ colony }: { colony: Colony }): React.JSX.Element | null {
   return (
     trouble && (
       <p className="pollinator-Picker-trouble" role="status">
-        {[trouble.problem, trouble.remedy].filter(Boolean).join(' ')}
+        <Sentence text={[trouble.problem, trouble.remedy].filter(Boolean).join(' ')} />
       </p>
     )
   );

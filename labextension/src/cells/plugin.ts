@@ -7,7 +7,7 @@ import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { ApiError } from '../colony/api';
+import { told } from '../colony/api';
 import type { Colony } from '../colony/colony';
 import { IColony } from '../colony/plugin';
 import { cancelByServer } from './cancelling';
@@ -83,10 +83,7 @@ const cardsPlugin: JupyterFrontEndPlugin<void> = {
       notebooks,
       cancelling: trans.__('Cancelling…'),
       failed: error => {
-        const said = error instanceof ApiError ? [error.message, error.remedy] : [String(error)];
-        Notification.error(
-          trans.__('The job could not be cancelled. %1', said.filter(Boolean).join(' '))
-        );
+        Notification.error(trans.__('The job could not be cancelled. %1', told(error)));
       }
     });
   }

@@ -31,7 +31,7 @@ export async function pollinate(
   const body = new Picker({ colony, trans, line, choice });
   const result = await new Dialog({
     title:
-      line === null ? trans.__('Run this cell on the colony') : trans.__('Where this cell runs'),
+      line === null ? trans.__('Run Cell on the Colony') : trans.__('Change Where the Cell Runs'),
     body,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),

@@ -13,6 +13,7 @@ import { Signal } from '@lumino/signaling';
 import type { Api } from '../colony/api';
 import type { IJob, IRecord } from '../colony/types';
 import { isOpen } from '../panel/states';
+import { short } from '../results/paths';
 import { cardOf, finalMark, type ICard } from './card';
 import type { Cards } from './cards';
 import type { Jobs } from './jobs';
@@ -60,9 +61,9 @@ export class Records {
   };
 
   private readonly onJobs = (_: Jobs, jobs: readonly IJob[]): void => {
-    const ended = new Set(jobs.filter(job => !isOpen(job.state)).map(job => job.id));
+    const ended = new Set(jobs.filter(job => !isOpen(job.state)).map(job => short(job.id)));
     if (ended.size === 0) return;
-    this.consider(this.openCards().filter(card => card.jobs.some(id => ended.has(id))));
+    this.consider(this.openCards().filter(card => card.jobs.some(id => ended.has(short(id)))));
   };
 
   private readonly onStatus = (_: unknown, status: string): void => {
@@ -94,7 +95,7 @@ export class Records {
     }
   }
 
-  /** Whether all its jobs have ended; of a large group not all are known. */
+  /** Whether all its jobs have ended; cards of earlier versions do not name all of a large group. */
   private isOver({ jobs, count }: ICard): boolean {
     const ended = (id: string): boolean => {
       const job = this.options.jobs.get(id);

@@ -56,4 +56,5 @@ it('say how much there is to do', () => {
 
   expect(busy?.work).toBe('2 running, 100+ waiting');
   expect(idle?.work).toBe('');
+  expect(idle?.condition).toBe('Idle');
 });

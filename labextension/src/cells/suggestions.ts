@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IExecutor } from '../colony/types';
 import { matching } from '../panel/executorfilter';
+import { conditionName } from '../panel/states';
 
 /** An executor to choose. */
 export interface ISuggestion {
@@ -34,7 +35,7 @@ export function suggestions(
   );
   const known = executors.some(executor => executor.name === LOCAL);
   if (!known && LOCAL.includes(sought.trim().toLowerCase())) {
-    const hardware = trans.__('the embedded colony of this machine');
+    const hardware = trans.__('the embedded colony');
     found.push({ name: LOCAL, condition: '', alive: true, hardware, work: '' });
   }
   return found;
@@ -46,7 +47,13 @@ function suggestion(executor: IExecutor, trans: TranslationBundle): ISuggestion 
     some(running) && trans.__('%1 running', running),
     some(waiting) && trans.__('%1 waiting', waiting)
   ];
-  return { name, condition, alive, hardware, work: work.filter(Boolean).join(', ') };
+  return {
+    name,
+    condition: conditionName(condition, trans),
+    alive,
+    hardware,
+    work: work.filter(Boolean).join(', ')
+  };
 }
 
 function some(number: string): boolean {

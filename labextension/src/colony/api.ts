@@ -3,6 +3,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import { spans } from '../panel/spans';
 import type {
   IConnection,
   IExecutor,
@@ -34,6 +35,19 @@ export class ApiError extends Error {
   }
 }
 
+/** Return what is wrong and what to do, for where there is only text: `code` is not marked as such. */
+export function told(error: unknown): string {
+  const said =
+    error instanceof ApiError
+      ? [error.message, error.remedy]
+      : [error instanceof Error ? error.message : String(error)];
+  return spans(said.filter(Boolean).join(' '))
+    .map(({ text }) => text)
+    .join('');
+}
+
+/** Jobs that are named in one request. */
+const NAMED = 500;
 const MISSING = 'The server half of pollinator_magic does not answer.';
 const ENABLE =
   'Install pollinator-magic where the Jupyter server runs, or enable it there with ' +
@@ -68,6 +82,16 @@ export class Api {
     return this.get(`jobs/${id}`);
   }
 
+  /** Return those of these jobs that the colony has, in no order; a job is named by its id or the first part of it. */
+  async named(names: readonly string[]): Promise<IJob[]> {
+    const found: IJob[] = [];
+    for (let begin = 0; begin < names.length; begin += NAMED) {
+      const asked = { jobs: names.slice(begin, begin + NAMED) };
+      found.push(...(await this.post<{ jobs: IJob[] }>('jobs', asked)).jobs);
+    }
+    return found;
+  }
+
   cancel(id: string): Promise<IJob> {
     return this.post(`jobs/${id}/cancel`, {});
   }
@@ -85,9 +109,9 @@ export class Api {
     return this.get(`jobs/${id}/record`);
   }
 
-  /** Return the record of a sweep of at most a hundred jobs, in this order. */
-  groupRecord(ids: readonly string[]): Promise<IRecord> {
-    return this.post('record', { jobs: ids });
+  /** Return the record of a sweep of these jobs, in this order. */
+  groupRecord(names: readonly string[]): Promise<IRecord> {
+    return this.post('record', { jobs: names });
   }
 
   /** Return a result's bytes. */

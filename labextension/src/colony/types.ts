@@ -107,7 +107,10 @@ export interface IJobDetails extends IJob {
 }
 
 export interface ILogPage {
-  /** Text as the job wrote it: may hold colours (SGR) and carriage returns, no other control sequences. */
+  /**
+   * Text as the job wrote it: may hold colours (SGR), carriage returns, backspaces and erasing in a line (EL), no other
+   * control sequences.
+   */
   text: string;
   /** Where the next page begins; give it back as it is. */
   cursor: string;
@@ -126,6 +129,8 @@ export interface IResultFile {
 
 export interface IResultList {
   files: IResultFile[];
+  /** What is not in the list, in sentences. */
+  notes: string[];
   /** Whether the job has ended, so that nothing will come any more. */
   complete: boolean;
 }

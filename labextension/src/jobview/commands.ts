@@ -7,7 +7,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
-import { ApiError } from '../colony/api';
+import { told } from '../colony/api';
 import type { Colony } from '../colony/colony';
 import { pollinatorIcon } from '../panel/icons';
 import { short } from '../results/paths';
@@ -70,7 +70,7 @@ export function addCommands(commands: CommandRegistry, given: IJobCommands): voi
 /** Cancel a job if the user agrees; return whether it was cancelled. */
 async function cancel(id: string, { colony, trans }: IJobCommands): Promise<boolean> {
   const { button } = await showDialog({
-    title: trans.__('Cancel job %1?', short(id)),
+    title: trans.__('Cancel Job %1?', short(id)),
     body: trans.__('It will not go on and cannot be resumed. Its log stays.'),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Keep It') }),
@@ -83,8 +83,7 @@ async function cancel(id: string, { colony, trans }: IJobCommands): Promise<bool
     await colony.api.cancel(id);
     return true;
   } catch (error) {
-    const said = error instanceof ApiError ? [error.message, error.remedy] : [String(error)];
-    await showErrorMessage(trans.__('The job was not cancelled'), said.filter(Boolean).join(' '));
+    await showErrorMessage(trans.__('Cannot Cancel the Job'), told(error));
     return false;
   }
 }

@@ -86,7 +86,7 @@ describe('what a job asks for', () => {
     expect(resources({ ...spec, maxwaittime: -1 }, trans)).toEqual([
       { label: 'Nodes', value: '2' },
       { label: 'CPU', value: '2000m' },
-      { label: 'Wall time', value: '10 min' }
+      { label: 'Walltime', value: '10 min' }
     ]);
     const gpu = { conditions: { gpu: { name: 'A100', count: 4, mem: '40960Mi' } } };
     expect(resources(gpu, trans).map(fact => fact.value)).toEqual(['4 × A100', '40960Mi']);

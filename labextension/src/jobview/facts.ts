@@ -76,7 +76,7 @@ export function resources(spec: unknown, trans: TranslationBundle): IFact[] {
     [trans.__('Storage'), conditions['storage']],
     [trans.__('GPU'), [count, count && gpu['name']].filter(Boolean).join(' × ')],
     [trans.__('GPU memory'), count && gpu['mem']],
-    [trans.__('Wall time'), walltime],
+    [trans.__('Walltime'), walltime],
     [trans.__('Waits at most'), seconds(all['maxwaittime'])],
     [trans.__('Runs at most'), walltime ? '' : seconds(all['maxexectime'])]
   ];

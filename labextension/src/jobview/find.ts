@@ -35,27 +35,59 @@ export function matchesIn(text: string, line: number, pattern: RegExp): IMatch[]
   return matches;
 }
 
+/** Lines from one on. */
+export interface IPiece {
+  from: number;
+  texts: string[];
+}
+
 export class Finder {
+  /** A pattern that is not `trusted` is never looked for in lines that have not been searched elsewhere. */
   constructor(
     private readonly store: LogStore,
-    readonly pattern: RegExp
+    readonly pattern: RegExp,
+    private readonly trusted = true
   ) {
     this.reached = store.first;
   }
 
   /** Search on; return whether there is more to search. */
   step(): boolean {
+    const { from, texts } = this.piece(STRIDE);
+    this.take(
+      from,
+      texts.map(text => matchesIn(text, from, this.pattern).length)
+    );
+    return !this.done;
+  }
+
+  /** Return the lines to search next, of about so many characters. */
+  piece(size: number): IPiece {
     this.forget();
-    for (let work = 0; work < STRIDE && !this.done; this.reached++) {
-      const text = this.store.text(this.reached);
+    const from = this.reached;
+    const texts: string[] = [];
+    for (let work = 0; work < size && from + texts.length < this.store.settled;) {
+      const text = this.store.text(from + texts.length);
       work += text.length + COST_OF_A_LINE;
-      const count = matchesIn(text, this.reached, this.pattern).length;
-      if (!count) continue;
-      this.lines.push(this.reached);
+      texts.push(text);
+    }
+    return { from, texts };
+  }
+
+  /** Take how many matches there are in the lines from one on, which have been searched. */
+  take(from: number, counts: readonly number[]): void {
+    counts.forEach((count, place) => {
+      if (!count) return;
+      this.lines.push(from + place);
       this.before.push(this.total);
       this.total += count;
-    }
-    return !this.done;
+    });
+    this.reached = from + counts.length;
+  }
+
+  /** Return the matches in a line; null if that cannot be told yet. */
+  matches(line: number): IMatch[] | null {
+    return this.trusted || this.passed(line) ? this.in(line) : null;
   }
 
   /** Whether this line has been searched. */

@@ -62,7 +62,12 @@ interface IFindProps {
 }
 
 function Find({ searching, actions, trans }: IFindProps): React.JSX.Element {
-  const { query, problem } = searching;
+  const { query } = searching;
+  const problem = searching.tooSlow
+    ? trans.__(
+        'This regular expression takes too long in this log. Make it simpler, or search for plain text.'
+      )
+    : searching.problem;
   const change = (part: Partial<IQuery>): void => actions.ask({ ...query, ...part });
   const pressed = (event: React.KeyboardEvent): void => {
     if (event.key === 'Escape') actions.close();
@@ -119,6 +124,7 @@ function Find({ searching, actions, trans }: IFindProps): React.JSX.Element {
 
 /** Say which match it is and how many there are; an ellipsis tells that the search goes on. */
 function count(searching: Searching, trans: TranslationBundle): string {
+  if (searching.tooSlow) return trans.__('Expression takes too long');
   if (searching.problem) return trans.__('Invalid expression');
   if (!searching.query.text) return '';
   if (!searching.count) return searching.done ? trans.__('No matches') : trans.__('Searching…');

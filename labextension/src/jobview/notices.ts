@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ApiError } from '../colony/api';
+import { told, type ApiError } from '../colony/api';
 import type { State } from '../colony/types';
 
 export interface ISituation {
@@ -45,7 +45,7 @@ export class Notices {
   tell(situation: ISituation): void {
     const { trouble, lines, following } = situation;
     this.trouble.hidden = trouble === null;
-    write(this.reason, trouble ? [trouble.message, trouble.remedy].filter(Boolean).join(' ') : '');
+    write(this.reason, trouble ? told(trouble) : '');
     this.empty.hidden = lines > 0 || trouble !== null;
     write(this.empty, this.emptiness(situation));
     this.followButton.hidden = following || lines === 0;

@@ -46,7 +46,7 @@ export class LogPane extends Panel {
     this.reader.changed.connect(() => this.read());
     this.lines.changed.connect(() => this.say());
     this.searching.changed.connect(() =>
-      this.lines.mark(this.searching.pattern, this.searching.current)
+      this.lines.mark(this.searching.found, this.searching.current)
     );
     this.searching.arrived.connect((_, match) => this.lines.reveal(match));
     this.say();
@@ -71,7 +71,7 @@ export class LogPane extends Panel {
   openFind(): void {
     this.bar.open();
     const { query } = this.searching;
-    if (query.text && !this.searching.pattern) this.searching.ask(query, this.lines.topLine);
+    if (query.text && !this.searching.found) this.searching.ask(query, this.lines.topLine);
   }
 
   /** Go to the last line and stay there. */

@@ -9,7 +9,7 @@ import { MessageLoop, type Message } from '@lumino/messaging';
 import { Signal, type ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import { matchesIn, type IMatch } from './find';
+import type { Finder, IMatch } from './find';
 import type { ISpan } from './line';
 import type { LogStore } from './logstore';
 import { fillRow, lineOf, newRow } from './rows';
@@ -26,6 +26,8 @@ interface IShownRow {
   /** What it shows; another text or search makes it show something else. */
   raw: string;
   search: number;
+  /** Whether what the search finds in it is known, and marked. */
+  marked: boolean;
 }
 
 export class LogScroll extends Widget {
@@ -90,12 +92,13 @@ export class LogScroll extends Widget {
     this._changed.emit();
   }
 
-  /** Mark what a search finds, and the match that the user has gone to. */
-  mark(pattern: RegExp | null, current: IMatch | null): void {
-    if (pattern === this.pattern && current === this.current) return;
-    this.pattern = pattern;
+  /** Mark what a search has found so far, and the match that the user has gone to. */
+  mark(found: Finder | null, current: IMatch | null): void {
+    const same = found === this.found && current === this.current;
+    if (same && [...this.rows.values()].every(row => row.marked)) return;
+    this.found = found;
     this.current = current;
-    this.search++;
+    if (!same) this.search++;
     this.update();
   }
 
@@ -213,9 +216,17 @@ export class LogScroll extends Widget {
   private rowOf(line: number, spans: readonly ISpan[] | undefined): IShownRow {
     const raw = this.store.raw(line);
     const known = this.rows.get(line);
-    if (known?.raw === raw && known.search === this.search) return known;
-    const row = { element: known?.element ?? newRow(line), raw, search: this.search };
-    const matches = this.pattern ? matchesIn(this.store.text(line), line, this.pattern) : [];
+    const same = known?.raw === raw && known.search === this.search;
+    if (same && known.marked) return known;
+    const found = this.found ? this.found.matches(line) : [];
+    if (same && found === null) return known;
+    const row = {
+      element: known?.element ?? newRow(line),
+      raw,
+      search: this.search,
+      marked: found !== null
+    };
+    const matches = found ?? [];
     const current = this.current?.line === line ? this.current.start : -1;
     fillRow(row.element, spans ?? this.store.rows(line, line + 1)[0] ?? [], { matches, current });
     this.rows.set(line, row);
@@ -266,7 +277,7 @@ export class LogScroll extends Widget {
   private first = 0;
   private seen = 0;
   private search = 0;
-  private pattern: RegExp | null = null;
+  private found: Finder | null = null;
   private current: IMatch | null = null;
   private _following = true;
   private _selected: ILines | null = null;

@@ -68,7 +68,7 @@ describe('a search', () => {
     const { searching } = search('x\n');
     searching.ask({ text: '(', matchCase: false, regex: true }, 0);
     expect(searching.problem).not.toBe('');
-    expect([searching.pattern, searching.count]).toEqual([null, 0]);
+    expect([searching.found, searching.count]).toEqual([null, 0]);
     searching.ask(asked('('), 0);
     expect(searching.problem).toBe('');
   });

@@ -2,13 +2,17 @@
 
 import { Signal, type ISignal } from '@lumino/signaling';
 
+import { Counter, PIECE, TooSlow } from './counter';
 import { Finder, patternOf, type IMatch, type IQuery } from './find';
 import type { LogStore } from './logstore';
 
 const NOTHING: IQuery = { text: '', matchCase: false, regex: false };
 
 export class Searching {
-  constructor(private readonly store: LogStore) {}
+  constructor(
+    private readonly store: LogStore,
+    private readonly counter = new Counter()
+  ) {}
 
   /** The query, a match, or how many there are. */
   get changed(): ISignal<this, void> {
@@ -29,9 +33,14 @@ export class Searching {
     return this._problem;
   }
 
+  /** Whether the regular expression takes too long, so that the search was given up. */
+  get tooSlow(): boolean {
+    return this._tooSlow;
+  }
+
   /** What is marked in the lines, or null. */
-  get pattern(): RegExp | null {
-    return this.finder?.pattern ?? null;
+  get found(): Finder | null {
+    return this.finder;
   }
 
   get current(): IMatch | null {
@@ -57,11 +66,11 @@ export class Searching {
   ask(query: IQuery, line: number): void {
     const at = this._current;
     this._query = query;
-    this._current = null;
-    this.finder = null;
+    this.drop();
     this._problem = '';
+    this._tooSlow = false;
     try {
-      if (query.text) this.finder = new Finder(this.store, patternOf(query));
+      if (query.text) this.finder = new Finder(this.store, patternOf(query), !query.regex);
     } catch (error) {
       this._problem = error instanceof Error ? error.message : String(error);
     }
@@ -70,9 +79,8 @@ export class Searching {
 
   /** Search for nothing any more; the query is kept for the next time. */
   stop(): void {
-    this.finder = null;
-    this._current = null;
-    this.wanted = null;
+    this.drop();
+    this.counter.stop();
     this._changed.emit();
   }
 
@@ -90,22 +98,55 @@ export class Searching {
 
   /** There is more to search. */
   advance(): void {
-    if (this.finder && this.timer === undefined && !this.finder.done) {
-      this.timer = setTimeout(() => this.step(), 0);
-    }
+    if (!this.finder || this.timer !== undefined || this.asking || this.finder.done) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this._query.regex) void this.askThread();
+      else this.step();
+    }, 0);
   }
 
   dispose(): void {
-    this.finder = null;
+    this.drop();
+    this.counter.stop();
     clearTimeout(this.timer);
     Signal.clearData(this);
   }
 
   private step(): void {
-    this.timer = undefined;
     this.finder?.step();
     this.arrive();
     this.advance();
+  }
+
+  /** Have a piece searched for what may take too long. */
+  private async askThread(): Promise<void> {
+    const { finder } = this;
+    if (!finder) return;
+    const { from, texts } = finder.piece(PIECE);
+    this.asking = true;
+    try {
+      const counts = await this.counter.count(finder.pattern, texts);
+      if (finder !== this.finder) return;
+      this.asking = false;
+      finder.take(from, counts);
+      this.arrive();
+      this.advance();
+    } catch (error) {
+      this.drop();
+      this._tooSlow = error instanceof TooSlow;
+      this._problem = error instanceof Error ? error.message : String(error);
+      this._changed.emit();
+    }
+  }
+
+  /** Search no more. */
+  private drop(): void {
+    if (this.asking) this.counter.stop();
+    this.asking = false;
+    this.finder = null;
+    this._current = null;
+    this.wanted = null;
   }
 
   private go(wanted: IWanted): void {
@@ -130,8 +171,11 @@ export class Searching {
   private finder: Finder | null = null;
   private wanted: IWanted | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the thread has been asked and has not answered. */
+  private asking = false;
   private _query = NOTHING;
   private _problem = '';
+  private _tooSlow = false;
   private _current: IMatch | null = null;
   private readonly _changed = new Signal<this, void>(this);
   private readonly _arrived = new Signal<this, IMatch>(this);

@@ -11,14 +11,23 @@ class Jobs {
   jobs: IJob[] = [];
   now = 1_000;
   answers = true;
-  connection = { where: 'local', server: 's', colony: 'c', identity: 'i' } as IConnection;
+  connection = {
+    where: 'local',
+    server: 's',
+    colony: 'c',
+    identity: 'i',
+    reachable: true
+  } as IConnection;
   readonly jobsChanged = new Signal<this, readonly IJob[]>(this);
   readonly reset = new Signal<this, void>(this);
+  asked = 0;
   readonly api = {
-    jobs: (): Promise<Partial<IJobPage>> =>
-      this.answers
+    jobs: (): Promise<Partial<IJobPage>> => {
+      this.asked++;
+      return this.answers
         ? Promise.resolve({ jobs: this.jobs, now: this.now })
-        : Promise.reject(new Error('nobody answers'))
+        : Promise.reject(new Error('nobody answers'));
+    }
   };
 }
 
@@ -75,4 +84,14 @@ it('while nobody answers nothing is told of, and afterwards what was seen open s
   colony.jobs = [ended];
   await connect();
   expect(told).toEqual(['a']);
+});
+
+it('a colony that is not reachable is not asked', async () => {
+  colony.connection = { ...colony.connection, reachable: false };
+  await connect();
+  expect(colony.asked).toBe(0);
+
+  colony.connection = { ...colony.connection, reachable: true };
+  await connect();
+  expect(colony.asked).toBe(1);
 });

@@ -25,11 +25,12 @@ export class Listener {
       this.known = known;
       this.endings.forget();
     }
+    if (this.colony.connection?.reachable !== true) return; // when it is, this is done again
     let page;
     try {
       page = await this.colony.api.jobs({ mine: true, state: '', text: '' }, null, NEWEST);
     } catch {
-      return; // when the colony answers again, this is done again
+      return;
     }
     if (known !== this.known) return;
     // First: of jobs that are over already, only those count that were seen open.

@@ -4,6 +4,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette, InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 
+import { told } from '../colony/api';
 import type { Colony } from '../colony/colony';
 import { IColony } from '../colony/plugin';
 import type { IJob } from '../colony/types';
@@ -53,7 +54,7 @@ export const palettePlugin: JupyterFrontEndPlugin<void> = {
           const job = await chosen(offer, colony, trans);
           if (job) await commands.execute(offer.command, { id: job.id });
         } catch (error) {
-          await showErrorMessage(offer.title, error as Error);
+          await showErrorMessage(offer.title, told(error));
         }
       },
       describedBy: {

@@ -27,7 +27,7 @@ export function ColonySection({ onHeight, ...shared }: IColonyProps): React.JSX.
   return (
     <div ref={contents} className="pollinator-Colony">
       {connection === null && trouble === null && (
-        <Notice problem={trans.__('Looking for the colony …')} />
+        <Notice problem={trans.__('Looking for the colony…')} />
       )}
       {connection !== null && !trouble?.missing && <Facts {...shared} connection={connection} />}
       {trouble !== null && (
@@ -151,7 +151,7 @@ function Remedies({ colony, commands, trans }: IShared): React.JSX.Element {
             disabled={busy}
             onClick={() => void run(() => colony.choose('local', true))}
           >
-            {busy ? trans.__('Starting …') : trans.__('Start')}
+            {busy ? trans.__('Starting…') : trans.__('Start')}
           </button>
         )}
         <button

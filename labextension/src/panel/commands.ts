@@ -4,7 +4,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard, showErrorMessage, type ICommandPalette } from '@jupyterlab/apputils';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { ApiError } from '../colony/api';
+import { told } from '../colony/api';
 import type { Where } from '../colony/types';
 import type { IShared } from './context';
 import { pollinatorIcon } from './icons';
@@ -39,7 +39,7 @@ export function addCommands(
 
   commands.addCommand(COPY_JOB_ID, {
     label: trans.__('Copy Job ID'),
-    caption: trans.__('Copy the id by which every command knows the job'),
+    caption: trans.__('Copy the ID by which every command knows the job'),
     isVisible: args => text(args, 'id') !== '',
     execute: args => Clipboard.copyToSystem(text(args, 'id')),
     describedBy: { args: object({ id: trans.__('The id of the job') }) }
@@ -73,7 +73,7 @@ export function addCommands(
         await colony.choose(wanted(args));
       } catch (error) {
         if (args['quiet'] === true) throw error;
-        await showErrorMessage(trans.__('The colony was not switched'), sentence(error));
+        await showErrorMessage(trans.__('Cannot Switch the Colony'), told(error));
       }
     },
     describedBy: {
@@ -95,11 +95,6 @@ export function addCommands(
 
 function wanted(args: Args): Where {
   return args['where'] === 'remote' ? 'remote' : 'local';
-}
-
-function sentence(error: unknown): string {
-  if (error instanceof ApiError) return [error.message, error.remedy].filter(Boolean).join(' ');
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Describe arguments that are texts. */

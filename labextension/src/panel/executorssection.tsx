@@ -13,6 +13,7 @@ import { Action } from './jobrow';
 import { Notice } from './notice';
 import { Rows } from './rows';
 import { Search } from './search';
+import { conditionName } from './states';
 
 export interface IExecutorsProps extends IShared {
   awake: boolean;
@@ -34,7 +35,7 @@ export function ExecutorsSection(props: IExecutorsProps): React.JSX.Element {
     return <Notice problem={trans.__('Executors are shown when the colony is reachable.')} />;
   }
   if (executors === null) {
-    if (error === null) return <Notice problem={trans.__('Loading the executors …')} />;
+    if (error === null) return <Notice problem={trans.__('Loading the executors…')} />;
     return <Notice kind="error" problem={error.message} remedy={error.remedy} />;
   }
   if (executors.length === 0) {
@@ -165,19 +166,4 @@ function load(executor: IExecutor, trans: TranslationBundle): string {
   );
   if (waiting !== '0') return trans.__('%1 running, %2 waiting', running, waiting);
   return running === '0' ? trans.__('no jobs') : trans.__('%1 running', running);
-}
-
-function conditionName(condition: string, trans: TranslationBundle): string {
-  const names: Record<string, string> = {
-    idle: trans.__('Idle'),
-    busy: trans.__('Busy'),
-    quiet: trans.__('Quiet'),
-    'never heard': trans.__('Never heard'),
-    'on demand': trans.__('On demand'),
-    pending: trans.__('Pending'),
-    rejected: trans.__('Rejected'),
-    unregistered: trans.__('Unregistered'),
-    unknown: trans.__('Unknown')
-  };
-  return names[condition] ?? condition;
 }

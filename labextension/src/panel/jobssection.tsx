@@ -47,7 +47,7 @@ function Body(props: IJobsProps): React.JSX.Element {
     [list]
   );
   if (list.total === null && list.error === null) {
-    return <Notice problem={trans.__('Loading the jobs …')} />;
+    return <Notice problem={trans.__('Loading the jobs…')} />;
   }
   if (list.error !== null && colony.trouble === null) {
     return (
@@ -90,7 +90,7 @@ function Filters({ list, trans }: IJobsProps): React.JSX.Element {
   return (
     <Search
       placeholder={trans.__('Filter jobs')}
-      label={trans.__('Filter by executor, notebook, project, user, parameters or id')}
+      label={trans.__('Filter by executor, notebook, project, user, parameters or ID')}
       text={text}
       onChange={text => set({ text })}
       found={list.total}

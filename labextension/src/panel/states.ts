@@ -25,3 +25,19 @@ export function stateName(state: State, trans: TranslationBundle): string {
 export function isOpen(state: State): boolean {
   return state === 'waiting' || state === 'running';
 }
+
+/** The condition of an executor as a word; one that is not known here as it was told. */
+export function conditionName(condition: string, trans: TranslationBundle): string {
+  const names: Record<string, string> = {
+    idle: trans.__('Idle'),
+    busy: trans.__('Busy'),
+    quiet: trans.__('Quiet'),
+    'never heard': trans.__('Never heard'),
+    'on demand': trans.__('On demand'),
+    pending: trans.__('Pending'),
+    rejected: trans.__('Rejected'),
+    unregistered: trans.__('Unregistered'),
+    unknown: trans.__('Unknown')
+  };
+  return names[condition] ?? condition;
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { Api, ApiError } from '../colony/api';
-import type { IResultFile } from '../colony/types';
+import type { IResultList } from '../colony/types';
 import { ResultsDrive } from './drive';
 
 const ID = '0123456789abcdef'.repeat(4);
@@ -12,14 +12,14 @@ class Results extends Api {
   sizes: Record<string, number> = {};
   problem: ApiError | null = null;
 
-  override results(): Promise<{ files: IResultFile[]; complete: boolean }> {
+  override results(): Promise<IResultList> {
     if (this.problem) return Promise.reject(this.problem);
     const files = Object.entries(this.contents).map(([name, content]) => ({
       name,
       size: this.sizes[name] ?? content.length,
       sha256: 'ab'.repeat(32)
     }));
-    return Promise.resolve({ files, complete: true });
+    return Promise.resolve({ files, notes: [], complete: true });
   }
 
   override result = vi.fn((_: string, name: string) =>

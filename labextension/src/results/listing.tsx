@@ -100,12 +100,12 @@ function Header({ list, trans }: IAboutProps): React.JSX.Element {
 
 /** Says what the rows do not: that there are none yet, or none at all, or that they could not be read. */
 function Status({ list, trans }: IAboutProps): React.JSX.Element {
-  const { error, files, complete, job } = list;
+  const { error, files, notes, complete, job } = list;
   if (error) {
     return (
       <Notice problem={error.message} remedy={error.remedy} kind="error">
         <button className="jp-mod-styled jp-mod-reject" onClick={list.refresh}>
-          {trans.__('Try again')}
+          {trans.__('Retry')}
         </button>
       </Notice>
     );
@@ -121,7 +121,8 @@ function Status({ list, trans }: IAboutProps): React.JSX.Element {
             : trans.__('The job is still running. Results appear here when it has ended.')}
         </p>
       ) : (
-        files.length === 0 && (
+        files.length === 0 &&
+        notes.length === 0 && (
           <>
             <p>{trans.__('The job left no results.')}</p>
             <p>
@@ -132,6 +133,11 @@ function Status({ list, trans }: IAboutProps): React.JSX.Element {
           </>
         )
       )}
+      {notes.map(note => (
+        <p key={note}>
+          <Sentence text={note} />
+        </p>
+      ))}
     </div>
   );
 }

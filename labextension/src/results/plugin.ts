@@ -13,7 +13,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { folderIcon, refreshIcon, ToolbarButton } from '@jupyterlab/ui-components';
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
 
-import { ApiError } from '../colony/api';
+import { told } from '../colony/api';
 import { IColony } from '../colony/plugin';
 import type { Colony } from '../colony/colony';
 import { show } from '../jobview/placing';
@@ -89,11 +89,7 @@ export const resultsPlugin: JupyterFrontEndPlugin<void> = {
         try {
           return await opener.open(id, name);
         } catch (error) {
-          const said = error instanceof ApiError ? [error.message, error.remedy] : [String(error)];
-          await showErrorMessage(
-            trans.__('%1 was not opened', basename(name)),
-            said.filter(Boolean).join(' ')
-          );
+          await showErrorMessage(trans.__('Cannot Open %1', basename(name)), told(error));
           return undefined;
         }
       },

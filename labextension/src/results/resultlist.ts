@@ -25,6 +25,11 @@ export class ResultList {
     return this._files;
   }
 
+  /** What is not among the files, in sentences. */
+  get notes(): readonly string[] {
+    return this._notes;
+  }
+
   /** Whether nothing will come any more. */
   get complete(): boolean {
     return this._complete;
@@ -64,13 +69,14 @@ export class ResultList {
     this._changed.emit();
     try {
       const { api } = this.colony;
-      const [job, { files, complete }] = await Promise.all([
+      const [job, { files, notes, complete }] = await Promise.all([
         api.job(this.id),
         api.results(this.id)
       ]);
       if (reading !== this.reading) return;
       this._job = job;
       this._files = files;
+      this._notes = notes;
       this._complete = complete;
       this._error = null;
     } catch (error) {
@@ -82,6 +88,7 @@ export class ResultList {
   }
 
   private _files: readonly IResultFile[] | null = null;
+  private _notes: readonly string[] = [];
   private _complete = false;
   private _job: IJob | null = null;
   private _error: ApiError | null = null;

@@ -82,7 +82,7 @@ function Counts({ colony, commands, trans }: IShared): React.JSX.Element {
     counts.waiting > 0
       ? trans.__('%1 running, %2 waiting', counts.running, counts.waiting)
       : trans.__('%1 running', counts.running);
-  const text = trouble === null ? jobs : trans.__('not reachable');
+  const text = trouble === null ? jobs : trans.__('Not reachable');
   const title =
     trouble === null
       ? trans.__('Pollinator: %1 in colony %2. Click to show the jobs.', jobs, connection?.colony)

@@ -19,7 +19,7 @@ from pollinator_magic.jobs.results import Result, human_size
 from pollinator_magic.notebook.gallery.kinds import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pollinator_magic.jobs import Results
     from pollinator_magic.notebook.gallery.preview import Kind
@@ -41,13 +41,15 @@ class Listing:
     """Whether that is all of them."""
     here: Path = field(default_factory=Path.cwd)
     """The directory of the notebook, from which names lead to files."""
+    find: Callable[[str], Path] | None = None
+    """Says where a result is, where that is not its name below the root."""
 
     @classmethod
     def of(cls, results: Results, most: int = LISTED, *, here: Path | None = None) -> Listing:
         """List the results, `most` of them if there are more; `here` is by default the current directory."""
         found = list(itertools.islice(results.scan(), most + 1))
         names = tuple(sorted(found[:most], key=natural))
-        return cls(results.root, names, len(found) <= most, here or Path.cwd())
+        return cls(results.root, names, len(found) <= most, here or Path.cwd(), results.path)
 
     @property
     def count(self) -> str:
@@ -67,15 +69,19 @@ class Listing:
 
     def result(self, name: str) -> Result:
         """Return the result of that name."""
-        return Result(name, self.root / name)
+        return Result(name, self.path(name))
 
     def size(self, name: str) -> int | None:
         """Return the size of a result in bytes; None if it is gone, or is no file any more."""
-        return size_of(self.root / name)
+        return size_of(self.path(name))
 
     def size_in_words(self, name: str) -> str:
         """Return the size of a result for people."""
-        return size_in_words(self.root / name)
+        return size_in_words(self.path(name))
+
+    def path(self, name: str) -> Path:
+        """Return where the result of that name is."""
+        return self.root / name if self.find is None else self.find(name)
 
 
 def size_of(path: Path) -> int | None:

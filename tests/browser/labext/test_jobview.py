@@ -89,7 +89,7 @@ def test_the_log_of_a_running_job_streams_in_its_colours_and_its_details_stand_b
 
 
 def test_searching_finds_and_walks_and_counts_while_lines_come(lab, page, tmp_path, go):
-    job = start(lab, tmp_path / "project", TICKING.replace("GO", repr(str(go))))
+    job = start(lab, tmp_path / "project", "print('=' * 80)" + TICKING.replace("GO", repr(str(go))))
     view = open_job(open_lab(lab, page), job)
     line(view, "tick 1").wait_for()
 
@@ -117,6 +117,9 @@ def test_searching_finds_and_walks_and_counts_while_lines_come(lab, page, tmp_pa
     count.get_by_text(re.compile("of 25$")).wait_for()
     field.fill("(")
     count.get_by_text("Invalid expression").wait_for()
+    field.fill("(=+)+!")  # in a ruled line this takes longer than anybody waits
+    count.get_by_text("Expression takes too long").wait_for()
+    picture(page, "jobview-search-too-long")
     field.fill("^over$")
     count.get_by_text("No matches").wait_for()
     go.touch()

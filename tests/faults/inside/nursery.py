@@ -34,6 +34,7 @@ from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, LogText, Session, submit
 from pollinator_magic.project import Project, data_label  # noqa: F401  the label is made with much that is lazy
 from pollinator_magic.settings import Connection, DirectorySettings
+from tests.integration.executors.detached import DetachedEngine
 
 _OF_FILES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod", "os.truncate"}
 _OTHERS = {"subprocess.Popen", "socket.connect", "fcntl.flock"}
@@ -112,8 +113,12 @@ def worker(order: dict) -> dict:
     """Be an executor until told to end."""
     directory = Path(order["directory"])
     owner = PrivateKey.from_hex(order["owner"])
-    engine = ProcessEngine(directory, cpu_millis=4000, memory_bytes=8 << 30, grace_s=0.2)
-    Worker(connection_of(order), owner, engine, name=order["executor"], fs_dir=directory, poll_s=1).run()
+    if order.get("durable"):
+        engine = DetachedEngine(directory, jobs=4)
+    else:
+        engine = ProcessEngine(directory, cpu_millis=4000, memory_bytes=8 << 30, grace_s=0.2)
+    options = {"poll_s": 1, "drain_s": order.get("drain_s")}
+    Worker(connection_of(order), owner, engine, name=order["executor"], fs_dir=directory, **options).run()
     return {}
 
 

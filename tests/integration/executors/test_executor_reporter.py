@@ -7,7 +7,8 @@ from worksite import eventually
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.executors.reporter import Loss, Reporter
+from pollinator_magic.executors.ownership import Loss
+from pollinator_magic.executors.reporter import Reporter
 from pollinator_magic.settings import Server
 from tests.faults.colony_faults import kind_of_rpc
 from tests.faults.proxy import AtRequest, Effect, Moment, Proxy
@@ -106,7 +107,7 @@ def test_a_process_that_the_server_gave_to_the_queue_again_is_lost(site, colony,
         owner.remove_executor("host")
     reporter.say("late\n")
     eventually(lambda: reporter.loss, within_s=5)
-    assert reporter.loss is Loss.TAKEN
+    assert reporter.loss is Loss.RELEASED
 
 
 def test_a_second_attempt_by_the_same_executor_is_not_mistaken_for_the_first(site, colony, client, process, reporter):
@@ -116,7 +117,7 @@ def test_a_second_attempt_by_the_same_executor_is_not_mistaken_for_the_first(sit
         owner.approve_executor("host")
     again = eventually(lambda: client.assign(1))
     assert again.processid == process.processid
-    eventually(lambda: reporter.loss is Loss.TAKEN, within_s=5)
+    eventually(lambda: reporter.loss is Loss.RELEASED, within_s=5)
     assert site.user.process(process.processid).status is ProcessState.RUNNING
 
 

@@ -16,7 +16,9 @@ from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Capabilities, ExecutorState, Hardware, ProcessState
 from pollinator_magic.errors import ConfigurationError
+from pollinator_magic.executors import poll
 from pollinator_magic.executors import worker as worker_module
+from pollinator_magic.executors.storedkey import stored_key
 from pollinator_magic.settings import Connection, Server
 from tests.faults.colony_faults import kind_of_rpc
 from tests.faults.proxy import AtRequest, Effect, Moment, Proxy
@@ -255,7 +257,7 @@ def test_the_embedded_colony_runs_what_is_larger_than_the_machine(site):
 
 
 def test_a_full_executor_is_still_heard(site, monkeypatch):
-    monkeypatch.setattr(worker_module, "_HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(poll, "HEARTBEAT_S", 0.1)
     site.worker()
     process_id = site.submit(UNTIL_TOLD, conditions={"nodes": 2})
     site.wait(process_id, state=ProcessState.RUNNING)
@@ -426,8 +428,8 @@ def test_a_second_sigterm_stops_running_jobs(site):
 
 def test_a_stored_key_is_kept_and_private(tmp_path):
     file = tmp_path / "keys" / "executor.key"
-    key = worker_module.stored_key(file)
-    assert worker_module.stored_key(file) == key
+    key = stored_key(file)
+    assert stored_key(file) == key
     assert Path(file).stat().st_mode & 0o777 == 0o600
 
 

@@ -39,10 +39,10 @@ class Site:
         self, name="host", *, key=None, owner=True, fs="fs", start=True, engine=None, connection=None, **options
     ):
         fs_dir = self.directory / fs
-        engine = engine or ProcessEngine(fs_dir, cpu_millis=2000, grace_s=0.5, **options)
+        engine = engine or ProcessEngine(fs_dir, cpu_millis=2000, grace_s=0.5)
         connection = connection or self.connection(key or PrivateKey.generate())
         owner_key = self.colony.owner_key if owner else None
-        worker = Worker(connection, owner_key, engine, name=name, fs_dir=fs_dir, poll_s=1)
+        worker = Worker(connection, owner_key, engine, name=name, fs_dir=fs_dir, **{"poll_s": 1, **options})
         self.workers.append(worker)
         if start:
             worker.start()

@@ -58,12 +58,12 @@ def test_a_log_can_be_read_on_from_any_page(jupyter, session, project):
         assert text_of(read(jupyter, job, 777, page["cursor"])) == text_of(pages[number + 1 :])
 
 
-def test_colours_and_carriage_returns_stay_and_nothing_else_that_acts(jupyter, session, project):
+def test_colours_and_what_rewrites_a_line_stay_and_nothing_else_that_acts(jupyter, session, project):
     job = run(session, project, COLOURFUL)
 
     text = text_of(read(jupyter, job, 10_000))
 
-    assert "\x1b[31mred\x1b[0m\rdone \x1b[1;32mwell\x1b[m\n" in text
+    assert "\x1b[31mred\x1b[0m\r\x1b[2Kdone \x1b[1;32mwell\x1b[m\n" in text
     assert "title" not in text
 
 
@@ -144,13 +144,16 @@ def test_the_whole_log_comes_as_a_file_of_plain_text(jupyter, session, project):
     assert "Content-Length" not in reply.headers
 
 
-@pytest.mark.parametrize("part", ["log", "log.txt", "results", "results/a.csv", "record"])
+@pytest.mark.parametrize("part", ["", "/log", "/log.txt", "/results", "/results/a.csv", "/record", "/cancel"])
 def test_a_job_that_nobody_knows_is_named_with_what_to_do(jupyter, part):
-    reply = jupyter.get(f"jobs/{'ab' * 32}/{part}")
+    path = f"jobs/{'ab' * 32}{part}"
+    reply = jupyter.post(path, {}) if part == "/cancel" else jupyter.get(path)
 
     assert reply.status_code == 404
-    assert "abababababab" in reply.json()["message"]
-    assert reply.json()["remedy"]
+    assert reply.json() == {
+        "message": "Colony 'local' has no job abababababab.",
+        "remedy": "It may have been removed, or belong to another colony: choose that one in the sidebar.",
+    }
 
 
 @pytest.mark.parametrize("part", ["log", "log.txt", "results", "results/a.csv", "record"])

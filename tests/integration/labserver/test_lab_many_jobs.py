@@ -85,6 +85,22 @@ def test_the_pages_are_every_job_once_newest_first(crowd):
         assert len(crowd.read(500, text="bob")) == OTHERS
 
 
+def test_the_jobs_of_a_large_sweep_are_told_and_recorded_by_the_beginnings_of_their_ids(crowd):
+    names = [process_id[:12] for process_id in crowd.ids[40:190]]
+
+    told = crowd.jupyter.post("jobs", {"jobs": [*names, crowd.ids[200], "0" * 12, "f" * 64]}).json()
+    record = crowd.jupyter.post("record", {"jobs": names}).json()
+
+    assert {job["id"] for job in told["jobs"]} == {*crowd.ids[40:190], crowd.ids[200]}
+    assert "150 jobs: 10 cancelled, 140 waiting" in record["text"]
+    assert record["closed"] is False
+
+
+@pytest.mark.parametrize("asked", [{}, {"jobs": []}, {"jobs": "all"}, {"jobs": ["0" * 64] * 501}, {"jobs": ["0" * 13]}])
+def test_what_names_no_jobs_is_refused(crowd, asked):
+    assert crowd.jupyter.post("jobs", asked).status_code in {400, 404}
+
+
 def test_a_page_that_begins_to_listen_is_not_sent_thousands_of_jobs(crowd):
     with crowd.jupyter.page() as page:
         greeting = page.until_kind("jobs")

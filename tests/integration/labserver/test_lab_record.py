@@ -122,7 +122,9 @@ def test_the_record_of_a_sweep_has_a_row_for_each_job(jupyter, session, project)
         group.wait()
 
     reply = jupyter.post("record", {"jobs": jobs})
+    by_short_names = jupyter.post("record", {"jobs": [job[:12] for job in jobs]})
 
+    assert by_short_names.json() == reply.json()
     record = reply.json()
     assert record["closed"] is True
     assert "3 jobs: 1 failed, 2 success" in record["text"]
@@ -131,6 +133,8 @@ def test_the_record_of_a_sweep_has_a_row_for_each_job(jupyter, session, project)
     assert "<b>&" not in record["html"]
 
 
-@pytest.mark.parametrize("asked", [{}, {"jobs": []}, {"jobs": "all"}, {"jobs": ["0" * 64] * 101}, {"jobs": [1]}])
+@pytest.mark.parametrize(
+    "asked", [{}, {"jobs": []}, {"jobs": "all"}, {"jobs": ["0" * 64] * 1001}, {"jobs": [1]}, {"jobs": ["0" * 12]}]
+)
 def test_a_record_of_what_are_no_jobs_is_refused(jupyter, asked):
     assert jupyter.post("record", asked).status_code in {400, 404}

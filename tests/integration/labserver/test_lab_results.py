@@ -69,6 +69,20 @@ def test_results_are_listed_with_size_and_checksum_as_people_order_them(jupyter,
     }
 
 
+def test_a_name_that_no_file_can_have_keeps_no_other_result_from_the_list_and_the_record(jupyter, session, project):
+    job = run(session, project, "open('result/a.csv', 'w').write('1')")
+    file = session.client.file_named(job.result_label, "a.csv")
+    file.name = "evil\n.csv"
+    session.client.add_file(file)
+
+    told, record = jupyter.told(f"jobs/{job.id}/results"), jupyter.told(f"jobs/{job.id}/record")
+
+    assert [file["name"] for file in told["files"]] == ["a.csv"]
+    assert told["notes"] == [r"Not listed: 'evil\n.csv'. No file here can have such a name."]
+    assert "2 results" in record["text"]
+    assert "… 1 more" in record["text"]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -185,7 +199,7 @@ def test_an_open_job_has_no_results_yet(jupyter, session, project):
     finally:
         job.cancel()
 
-    assert told == {"files": [], "complete": False}
+    assert told == {"files": [], "notes": [], "complete": False}
     assert (reply.status_code, reply.json()["remedy"]) == (404, "It has not ended yet.")
 
 

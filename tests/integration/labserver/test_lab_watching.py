@@ -138,6 +138,22 @@ def test_many_pages_are_one_poller(far):
     assert asked["getexecutorsmsg"] <= 1
 
 
+def test_executors_are_looked_at_soon_when_jobs_begin_or_end_but_not_at_every_look(far):
+    far.submit()  # something is open, so that the colony is looked at often
+    with far.jupyter.page() as page:
+        page.until_kind("jobs")
+        far.proxy.arm()
+        page.until_job(far.submit(), "waiting")
+        wait_for(lambda: far.asked()["getexecutorsmsg"], WAIT_S)
+        soon = far.asked()
+        for _ in range(4):
+            page.until_job(far.submit(), "waiting")
+        busy = far.asked()
+
+    assert soon["getcolonystatsmsg"] <= 5
+    assert busy["getexecutorsmsg"] <= busy["getcolonystatsmsg"] / 2 + 1
+
+
 def test_where_no_page_listens_nothing_is_asked(far):
     far.submit()  # something is open, so that the colony would be looked at often
     with far.jupyter.page() as page:
@@ -162,6 +178,7 @@ def test_a_page_that_opens_later_reads_nothing_from_before(far):
 def test_an_idle_colony_is_hardly_asked_and_hardly_spoken_of(far):
     with far.jupyter.page() as page:
         page.until_kind("jobs")
+        page.during(3)  # what other tests have left is taken note of
         far.proxy.arm()
         heard = page.during(7)
         asked = far.asked()

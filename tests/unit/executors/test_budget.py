@@ -56,6 +56,24 @@ def test_a_process_that_will_be_refused_takes_nothing():
     assert counted.room() == Room("4000m", "8192Mi")
 
 
+def test_an_engine_that_queues_its_jobs_itself_takes_as_many_as_it_says_whatever_they_need():
+    counted = Budget(Capacity(jobs=2), take_anything_when_idle=False)
+    counted.take(process(1, cpu="64000m", mem="1000Gi", nodes=100))
+    assert counted.room() == Room("", "")
+    counted.take(process(2))
+    assert counted.room() is None
+    counted.give_back(process(1))
+    assert counted.room() == Room("", "")
+
+
+def test_processors_may_be_limited_where_memory_is_not():
+    counted = Budget(Capacity(cpu_millis=4000), take_anything_when_idle=False)
+    counted.take(process(1, cpu="3000m", mem="1000Gi"))
+    assert counted.room() == Room("1000m", "")
+    counted.take(process(2))
+    assert counted.room() is None
+
+
 def test_waiting_ends_when_something_is_given_back():
     counted = budget()
     counted.take(process(1))

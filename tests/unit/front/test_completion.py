@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -101,13 +102,27 @@ def test_options_are_turned_off_when_that_is_asked_for(offered):
         ("%%pollinate --cmd ba", {"bash"}),
         ("%%pollinate --mem 1", {"1Gi", "16Gi"}),
         ("%pollinator local st", {"start", "stop", "status"}),
+        ("%pollinator executor k", {"kinds"}),
         ("%pollinator executor start p", {"process"}),
+        ("%pollinator executor start process --gr", {"--grace-s"}),
+        ("%pollinator executor start process --log-format j", {"json"}),
         ("%pollinator att", {"attach"}),
         ("%pollinator logs --t", {"--tail"}),
     ],
 )
 def test_values_and_subcommands_are_completed(offered, line, expected):
     assert set(offered(line)) == expected
+
+
+def test_what_a_step_comes_after_is_offered_from_those_that_are_collected(offered, monkeypatch):
+    from pollinator_magic.notebook.collected import collected
+
+    steps = {"prepare": SimpleNamespace(after=()), "fit": SimpleNamespace(after=("prepare",))}
+    monkeypatch.setattr(collected, "_steps", steps)
+
+    assert offered("%%pollinate local --step x --after ") == {"prepare": "step", "fit": "step, after prepare"}
+    assert list(offered("%%pollinate local --step x --after prepare,")) == ["prepare,fit"]
+    assert {"show", "run", "clear", "attach"} <= offered("%pollinator graph ").keys()
 
 
 def test_a_subcommand_says_what_it_does(offered):
@@ -277,7 +292,7 @@ def test_a_long_program_is_not_parsed_again_for_each_key():
 def test_files_are_offered_where_files_are_meant(offered, tmp_path):
     for name in (
         *("cfs/src/main.py", "cfs/src/lib/fit.py", "cfs/src/.pollinator/start.sh", "cfs/result/sub/a b.csv"),
-        *("lumi.env", ".env", "notes.txt", "tables/params.csv"),
+        *("lumi.env", ".env", "notes.txt", "tables/params.csv", "lab.toml"),
     ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -287,6 +302,7 @@ def test_files_are_offered_where_files_are_meant(offered, tmp_path):
     assert set(offered("%%pollinate --map tables/")) == {"tables/params.csv"}
     assert {".env", "lumi.env"} <= set(offered("%pollinator connect "))
     assert "notes.txt" not in offered("%pollinator connect ")
+    assert "lab.toml" in offered("%pollinator executor start process --config ")
     assert set(offered("%%pollinate --get ")) == {"*.csv", "'sub/a b.csv'"}
     assert split(next(iter(offered("%%pollinate --get sub")))) == ["sub/a b.csv"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -21,6 +22,7 @@ from pollinator_magic.colonies.models import (
 from pollinator_magic.notebook.face import Face, log_line
 from pollinator_magic.notebook.waiting import why_waiting
 from pollinator_magic.screen import rough_duration
+from pollinator_magic.tunnels.news import TunnelNews
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -164,3 +166,36 @@ def test_a_step_waits_for_the_steps_before_it():
     step.waitforparents = True
 
     assert why_waiting(step, [executor()], [], now=NOW) == "the processes that it comes after have not ended"
+
+
+LEADS = TunnelNews("leads to port 8888 of n1", "http://127.0.0.1:38888/")
+
+
+def test_a_tunnel_is_a_link_in_html_and_an_address_in_text():
+    face = Face(process=process(state=ProcessState.RUNNING), short_id="3fc0", tunnel=LEADS)
+
+    assert "tunnel: http://127.0.0.1:38888/ leads to port 8888 of n1" in face.plain()
+    for shown in (face.html(), face.body_html):
+        link = re.search(r"tunnel: <a (.*?)>http://127\.0\.0\.1:38888/</a> leads to port 8888 of n1", shown)
+        assert 'href="http://127.0.0.1:38888/" target="_blank" rel="noopener noreferrer"' in link[1]
+
+
+def test_a_tunnel_without_a_link_is_text():
+    face = Face(process=process(state=ProcessState.RUNNING), tunnel=TunnelNews("waiting for port 8888 of node n1"))
+
+    assert "tunnel: waiting for port 8888 of node n1" in face.html()
+    assert "<a " not in face.html()
+
+
+def test_the_record_of_a_job_that_has_ended_has_no_link():
+    face = Face(process=process(state=ProcessState.SUCCESS), short_id="3fc0", tunnel=LEADS)
+
+    assert "127.0.0.1" not in face.html() + face.plain() + face.body_html
+
+
+@given(st.text(max_size=80))
+def test_what_a_server_says_of_itself_is_text_beside_the_link(text: str):
+    face = Face(process=process(state=ProcessState.RUNNING), tunnel=TunnelNews(f"{text}<b>&", LEADS.link))
+
+    assert "<b>&" not in face.html().partition("tunnel:")[2]
+    assert face.html().count("<a ") == 1

@@ -105,3 +105,28 @@ def test_variables_are_named_once_and_keep_their_order():
 def test_a_variable_must_be_one_that_python_can_have(line: str):
     with pytest.raises(UsageError, match="is not the name of a Python variable"):
         parse_run_line("%%pollinate", line)
+
+
+def test_a_step_has_a_name_and_comes_after_others_each_named_once():
+    options = parse_run_line("%%pollinate", "local --step fit --after prepare,clean --after prepare --get '*.csv'")
+
+    assert (options.step, options.after, options.patterns) == ("fit", ("prepare", "clean"), ("*.csv",))
+
+
+@pytest.mark.parametrize(
+    "word", ["--each x=1", "--map t.csv", "--cached", "--as g", "-d", "--on-interrupt cancel", "--dry-run"]
+)
+def test_what_is_of_no_use_to_a_step_is_refused_with_what_to_do_instead(word: str):
+    with pytest.raises(UsageError, match=r"does not go with --step, which only collects the cell\. \w+ "):
+        parse_run_line("%%pollinate", f"local --step fit {word}")
+
+
+def test_defaults_of_the_notebook_that_are_of_no_use_to_a_step_do_no_harm():
+    options = parse_run_line("%%pollinate", "--step fit", {"detach": True, "cached": True, "on_interrupt": "cancel"})
+
+    assert options.step == "fit"
+
+
+def test_after_is_for_steps_alone():
+    with pytest.raises(UsageError, match="--after needs --step"):
+        parse_run_line("%%pollinate", "local --after prepare")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 from hypothesis import example, given
@@ -10,23 +9,9 @@ from hypothesis import strategies as st
 
 from pollinator_magic.notebook.rolling import KEEP, UPDATE, WIDTH, Rolling
 from tests.fuzz.effort import effort
-from tests.terminal_model import on_screen, terminal
+from tests.terminal_model import CUTS, LOGS, on_screen, pieces, terminal
 
 ROOM = {"lines": 10**9, "size": 10**9}
-
-TOKENS = st.sampled_from([
-    "abc", "Z", "12 %", "é", "  ", "\r", "\r", "\r\n", "\n", "\n", "\b", "\b\b",
-    "\x1b[K", "\x1b[2K", "\x1b[1K", "\x1b[31m", "\x1b[1m", "\x1b[1;42m", "\x1b[0m", "\x1b[m", "\x1b[22;39m",
-    "\x1b[38;5;208m", "\x1b[48;2;1;2;3m", "\x1b[49m",
-    "\x07", "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\", "\x1b[2J", "\x1b[1A",
-])  # fmt: skip
-LOGS = st.lists(TOKENS, max_size=60).map("".join)
-CUTS = st.lists(st.floats(0, 1), max_size=20)
-
-
-def pieces(text: str, cuts: list[float]) -> list[str]:
-    marks = [0, *sorted(round(cut * len(text)) for cut in cuts), len(text)]
-    return [text[start:end] for start, end in itertools.pairwise(marks)]
 
 
 def stream_of(rolling: Rolling, parts: list[str]) -> str:

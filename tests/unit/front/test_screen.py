@@ -30,6 +30,8 @@ from pollinator_magic.screen import Screen, TerminalScreen, describe_state, huma
         ("the next text goes on\x1b", "the next text goes on"),
         ("the next text goes on\x1b[3", "the next text goes on[3"),
         ("keys are set\x1b[>4;2m", "keys are set"),
+        ("a character set\x1b(B is chosen\x1b%G", "a character set is chosen"),
+        ("a line end\x1b\nstays", "a line end\nstays"),
     ],
 )
 def test_log_text_keeps_colours_and_loses_what_could_forge_the_screen(text: str, shown: str):

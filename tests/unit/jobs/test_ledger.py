@@ -59,6 +59,21 @@ def test_by_default_it_is_beside_the_embedded_colony(monkeypatch, tmp_path):
     assert (tmp_path / "of the user" / "ledger.jsonl").exists()
 
 
+def test_a_notebook_that_was_renamed_has_its_new_name_for_all_processes_of_its_kernel(ledger):
+    after = Path("/home/ada/fits/better.ipynb")
+    ledger.note([process(1)], PROJECT, CELL)
+    ledger.rename({CELL.kernel: Path("/home/ada/fits/other.ipynb")})
+    ledger.rename({CELL.kernel: after})
+    ledger.note([process(2)], PROJECT, CELL)  # the kernel has not heard of it
+    ledger.note([process(3)], PROJECT, Origin(CELL.notebook, "a1b2c3", "0f0f-2"))
+
+    known = ledger.read()
+
+    assert [known[process(number)].notebook for number in (1, 2, 3)] == [after, after, CELL.notebook]
+    assert known[process(2)].cell == CELL.cell
+    assert set(known) == {process(1), process(2), process(3)}
+
+
 def test_a_reader_hears_of_what_came_later(ledger):
     ledger.note([process(1)], PROJECT, CELL)
     ledger.read()
@@ -71,6 +86,9 @@ def test_a_reader_hears_of_what_came_later(ledger):
 def test_an_unchanged_file_is_not_read_again(ledger):
     ledger.note([process(1)], PROJECT, CELL)
 
+    assert ledger.read() is ledger.read()
+    ledger.file.unlink()
+    assert dict(ledger.read()) == {}
     assert ledger.read() is ledger.read()
 
 
@@ -116,6 +134,8 @@ def test_others_cannot_read_it(ledger):
         b'{"process": "../../etc", "project": "/p"}',
         b'{"process": "ab", "project": "' + b"p" * 5000 + b'"}',
         b'{"process": "ab"}',
+        b'{"kernel": "", "notebook": "/p/a.ipynb"}',
+        b'{"kernel": "0f0f-1"}',
         b"[" * 100_000,
         b"",
     ],

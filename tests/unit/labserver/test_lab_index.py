@@ -151,6 +151,16 @@ def test_every_word_of_a_filter_has_to_occur_somewhere_whatever_its_case():
     assert found("alice climate") == []
 
 
+def test_jobs_are_found_by_their_ids_and_by_beginnings_that_only_one_has():
+    one, two, three = (Summary(id=f"{name:<064}", state="running") for name in ("a1", "b2", "b2000000000000c"))
+    index = Index()
+    index.take([one, two, three])
+
+    found = index.named([one.id, one.id[:12], two.id, two.id[:12], "c" * 12, "c" * 64])
+
+    assert found == {one.id: one, one.id[:12]: one, two.id: two}
+
+
 def test_thousands_of_jobs_make_a_small_page():
     index = Index()
     index.take(job(number, executor="lumi-std", project="a project", parameters="lr=0.1") for number in range(20_000))

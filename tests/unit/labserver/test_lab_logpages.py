@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from pollinator_magic.colonies.models import LogEntry, Process, ProcessState
 from pollinator_magic.errors import UsageError
 from pollinator_magic.labserver.logpages import Place, read_page, whole_log
+from pollinator_magic.labserver.logtext import colourless
 from pollinator_magic.runner.wire import DISPLAY, encode
+from tests.terminal_model import CUTS, LOGS, on_screen, pieces
 
 ID = "ab" * 32
 PICTURE = encode(
     DISPLAY, {"data": {"image/png": b64encode(Random(1).randbytes(9000)).decode()}}, "[Figure: image/png]", "0a1b2c3d"
 )
 LOG = f"one\n\x1b[31mtwo\x1b[0m\r\x1b[2K\x1b]0;title\x07three\n{PICTURE}four\u00e4\n\x1b[1;38;5;20mfive\x1b[0m\nsix\x1b"
-SHOWN = "one\n\x1b[31mtwo\x1b[0m\rthree\n[Figure: image/png]\nfour\u00e4\n\x1b[1;38;5;20mfive\x1b[0m\nsix"
+SHOWN = "one\n\x1b[31mtwo\x1b[0m\r\x1b[2Kthree\n[Figure: image/png]\nfour\u00e4\n\x1b[1;38;5;20mfive\x1b[0m\nsix"
 
 
 class Server:
@@ -68,6 +70,22 @@ def test_no_page_ends_within_a_colour(at, size):
     found = pages(Server(cut(LOG, at)), size)
 
     assert [text for text in found if re.search(r"\x1b(\[[0-9;:]*)?\Z", text)] == []
+
+
+@given(LOGS, CUTS, st.integers(20, 200))
+def test_a_page_shows_what_a_terminal_would_also_of_lines_that_were_rewritten(log, cuts, size):
+    found = "".join(pages(Server(pieces(log, cuts)), size))
+
+    assert on_screen(found) == on_screen(log)
+    assert re.search(r"\x1b(?!\[(?:[0-9;]*m|[0-2]?K))", found) is None
+
+
+@given(LOGS)
+def test_nothing_that_acts_is_in_the_file(log):
+    text = "".join(map(colourless, whole_log(Server([log]), ID)))
+
+    assert re.search(r"[\x00-\x08\x0e-\x1f\x7f]", text) is None
+    assert "[K" not in text
 
 
 @given(at=st.lists(st.integers(0, 20_000), max_size=30))

@@ -53,6 +53,10 @@ def test_a_tunnel_is_read():
     )
 
 
+def test_a_tunnel_may_name_the_host_itself():
+    assert parse("tunnel: {host: n1, remotePort: 80}").tunnel == Tunnel(host="n1", remote_port=80)
+
+
 @pytest.mark.parametrize("path", sorted(VECTORS.glob("*.json")), ids=lambda path: path.stem)
 def test_what_the_go_tool_refuses_is_refused_and_nothing_else(path):
     refused = json.loads(path.read_text())["exit_code"] != 0

@@ -104,3 +104,16 @@ def test_shared_results_leave_no_place_for_the_runner(tmp_path: Path):
     assert prepare_scripts(shared, Runner()) == ()
     with pytest.raises(UsageError, match="results are shared"):
         prepare_scripts(shared, Runner(outputs=("x",)))
+
+
+def test_variables_of_earlier_steps_are_named_in_the_settings_and_only_then(project: Project):
+    prepare_scripts(project, Runner(from_steps={"model": "fit"}))
+    assert json.loads(files(project)["run.json"])["from_steps"] == {"model": "fit"}
+
+    prepare_scripts(project, Runner())
+    assert "from_steps" not in json.loads(files(project)["run.json"])
+
+
+def test_variables_of_earlier_steps_need_a_runner(project: Project):
+    with pytest.raises(UsageError, match="--in and --out need the notebook runner"):
+        prepare_scripts(project.with_options(cmd="bash", source="main.sh"), Runner(from_steps={"model": "fit"}))

@@ -228,3 +228,27 @@ if __name__ == "__main__":
     variables.save(3, job.hidden / "in", "factor")
 
     assert job.run().stdout == f"[[15]] {job.source}\n"
+
+
+@pytest.mark.parametrize("version", oldest_newest_and_this())
+def test_variables_of_an_earlier_step_go_in_too(version, cell_job):
+    job = cell_job("total = sum(numbers) + more\n")
+    variables.save([1, 2.5], job.results.parent / "steps/first/.pollinator/out", "numbers")
+    variables.save(10, job.hidden / "in", "more")
+    job.settings(outputs=["total"], from_steps={"numbers": "first"})
+
+    outcome = job.run(python=interpreters()[version])
+
+    assert outcome.status == 0, outcome.stderr
+    assert _load(job, "total") == 13.5
+
+
+def test_a_variable_that_an_earlier_step_did_not_bring_back_ends_the_job(cell_job):
+    job = cell_job("print('began')\n")
+    job.settings(from_steps={"numbers": "first"})
+
+    outcome = job.run()
+
+    assert outcome.status == 1
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("The variable 'numbers' (--in, from step 'first') cannot be had in the job: ")

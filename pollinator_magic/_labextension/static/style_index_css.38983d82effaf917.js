@@ -129,6 +129,7 @@ body.pollinator-can-cancel button.pollinator-cancel {
 }
 
 .pollinator-Picker-resources {
+  align-items: end;
   border: 0;
   display: grid;
   gap: 8px;
@@ -147,9 +148,6 @@ body.pollinator-can-cancel button.pollinator-cancel {
   display: block;
   font-size: var(--jp-ui-font-size0);
   margin-bottom: 2px;
-  overflow: hidden;
-  text-overflow: ellipsis;
-  white-space: nowrap;
 }
 
 .pollinator-Picker-preview span {
