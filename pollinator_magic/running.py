@@ -72,7 +72,7 @@ class Run:
             with self.screen.transfer() as progress, _narrated(self.screen, wanted=self.options.verbose):
                 job, way = self._earlier(source), None
                 if job is None:
-                    way = None if self.options.detach else find_way(self.project, here=_is_here(self.session))
+                    way = None if self.options.detach else _way(self.project, self.session)
                     job = submit(
                         self.session,
                         self.project,
@@ -217,18 +217,18 @@ def _tunnelled(job: Job, view: JobView, way: Way | None) -> Iterator[Callable[[I
 
 def _way_to(job: Job, view: JobView) -> Way | None:
     """Return the way to a job that was submitted before, None if there is none; say why."""
-    if job.project is None or job.process.status.closed:
+    if job.project is None or job.project.tunnel is None or job.process.status.closed:
         return None
     try:
-        return find_way(job.project, here=_is_here(job.session))
+        return _way(job.project, job.session)
     except PollinatorError as error:
         view.tunnel(TunnelNews(str(error), given_up=True))
         return None
 
 
-def _is_here(session: Session) -> bool:
-    """Whether the jobs of this session run on this machine."""
-    return session.connection.embedded
+def _way(project: Project, session: Session) -> Way | None:
+    """Return the way to a job of this project, None if the project wants no tunnel."""
+    return None if project.tunnel is None else find_way(project, here=session.connection.embedded)
 
 
 def _fetch(job: Job, view: JobView, screen: Screen, patterns: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from tests.podman_host import image_config, image_layer
+from tests.podman_host import image_config, image_layer, small_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,8 @@ class Registry:
         self.requests: list[str] = []
         self.hold = threading.Event()
         """While this is set, layers are begun and not finished."""
-        self._layer = image_layer()
+        self._base = image_layer()
+        self._layers: set[str] = set()
         self._blobs: dict[str, bytes] = {}
         self._manifests: dict[str, bytes] = {}
         self._versions: dict[str, int] = {}
@@ -46,9 +47,16 @@ class Registry:
     def publish(self, name: str) -> str:
         """Put a new version of an image there; return its full name."""
         self._versions[name] = self._versions.get(name, 0) + 1
-        config = image_config(self._layer, VERSION=str(self._versions[name]))
-        layers = [self._blob(self._layer, _LAYER)]
-        manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": self._blob(config, _CONFIG), "layers": layers}
+        version = str(self._versions[name])
+        layers = [self._base, small_layer("etc/version", f"{name} {version}\n".encode())]
+        config = image_config(*layers, VERSION=version)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": self._blob(config, _CONFIG),
+            "layers": [self._blob(layer, _LAYER) for layer in layers],
+        }
+        self._layers.update(_digest(layer) for layer in layers)
         repository, _, tag = name.partition(":")
         content = json.dumps(manifest).encode()
         self._manifests[f"/v2/{repository}/manifests/{tag}"] = content
@@ -56,8 +64,8 @@ class Registry:
         return f"{self.address}/{name}"
 
     def layers_asked_for(self) -> int:
-        """Return how often a layer was asked for."""
-        return sum(request.endswith(_digest(self._layer)) for request in self.requests)
+        """Return how often layers were asked for."""
+        return sum(request.rpartition("/")[2] in self._layers for request in self.requests)
 
     def close(self) -> None:
         self.hold.clear()
@@ -104,7 +112,7 @@ class Registry:
         if path in self._manifests:
             return self._manifests[path], _MANIFEST
         digest = path.rpartition("/")[2]
-        return self._blobs.get(digest), _LAYER if digest == _digest(self._layer) else "application/octet-stream"
+        return self._blobs.get(digest), _LAYER if digest in self._layers else "application/octet-stream"
 
 
 def _digest(content: bytes) -> str:

@@ -502,8 +502,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(url.query))
         cluster.requests.append((self.command, url.path, query))
         try:
-            if self.headers.get("Authorization") != f"Bearer {cluster.token}":
-                raise Refusal(401, "Unauthorized", "Unauthorized")
+            self._authenticate()
             status, answer = self._find(url.path, query, body)
         except Refusal as refusal:
             status, answer = refusal.status, refusal.body
@@ -533,6 +532,10 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in things:
             raise Refusal(404, "NotFound", f'{resource} "{name}" not found')
         return 200, things[name]
+
+    def _authenticate(self) -> None:
+        if self.headers.get("Authorization") != f"Bearer {self.cluster.token}":
+            raise Refusal(401, "Unauthorized", "Unauthorized")
 
     def _authorize(self, resource: str, name: str | None, part: str | None) -> None:
         reading = "get" if name else "list"

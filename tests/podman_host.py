@@ -182,8 +182,8 @@ def write_image(archive: Path) -> None:
             _add(tar, member, content)
 
 
-def image_config(layer: bytes, **variables: str) -> bytes:
-    """Return what says of a layer that it is an image; its jobs see these variables."""
+def image_config(*layers: bytes, **variables: str) -> bytes:
+    """Return what makes an image of layers; its jobs see these variables."""
     packages = os.pathsep.join(site.getsitepackages())
     environment = {"PATH": "/sbin:/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": packages, **variables}
     return json.dumps(
@@ -191,7 +191,10 @@ def image_config(layer: bytes, **variables: str) -> bytes:
             "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
             "os": "linux",
             "config": {"Env": [f"{name}={value}" for name, value in environment.items()], "Cmd": ["sh"]},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers],
+            },
         }
     ).encode()
 
@@ -212,6 +215,14 @@ def image_layer() -> bytes:
         _add(tar, "sbin/python3", kind=tarfile.SYMTYPE, link=f"{sys.base_prefix}/bin/python3")
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home:/bin/sh\n")
         _add(tar, "etc/group", b"root:x:0:\nuser:x:1000:\n")
+    return target.getvalue()
+
+
+def small_layer(name: str, content: bytes) -> bytes:
+    """Return a layer with one file."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        _add(tar, name, content)
     return target.getvalue()
 
 

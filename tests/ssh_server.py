@@ -112,7 +112,7 @@ class Sshd:
     def sessions(self) -> list[psutil.Process]:
         """The processes that serve connections."""
         try:
-            return psutil.Process(self._process.pid).children()
+            return psutil.Process(self._process.pid).children() if self._process else []
         except psutil.NoSuchProcess:
             return []
 
@@ -134,15 +134,21 @@ class Sshd:
 
     def stop(self) -> None:
         """Stop listening, and end all connections."""
-        if self._process is not None:
-            self.drop()
-            self._process.terminate()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            for session in psutil.Process(process.pid).children():
+                session.kill()
+        except psutil.NoSuchProcess:
+            pass
+        finally:
+            process.terminate()
             try:
-                self._process.wait(WAIT_S)
+                process.wait(WAIT_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(WAIT_S)
-            self._process = None
+                process.kill()
+                process.wait(WAIT_S)
 
     @property
     def log(self) -> str:

@@ -42,12 +42,12 @@ class Controls:
         self._hidden = widgets.Layout(flex="0 0 auto", width="auto", display="none")
         self._wide = widgets.Layout(flex="1 1 auto", width="auto", min_width="0")
         self._text = widgets.HTML(text, layout=self._wide)
-        self._cancel = widgets.Button(description="Cancel", tooltip="Cancel this job", layout=self._narrow)
+        self._cancel = widgets.Button(description="Cancel", tooltip="Cancel this job", layout=self._hidden)
         self._cancel.add_class(_CANCEL)
         self._leave = widgets.Button(
             description="Detach",
             tooltip="Let the job go on, and go on with the next cell",
-            layout=self._narrow,
+            layout=self._hidden,
             style=self._cancel.style,
         )
         self._cancel.on_click(lambda _button: on_cancel())

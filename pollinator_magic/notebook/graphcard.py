@@ -139,7 +139,7 @@ class GraphCard(LiveCard[GraphFace]):
     def waits(self) -> tuple[Session, Process, float] | None:
         """If no step has begun yet: the first that could."""
         rows = self._face.rows
-        if self._graph is None or any(row.step is not StepState.WAITING for row in rows):
+        if self._graph is None or not rows or any(row.step is not StepState.WAITING for row in rows):
             return None
         return self._graph.session, self._graph[rows[0].name].process, time.monotonic() - self._since_s
 

@@ -114,7 +114,17 @@ def _processes(place: Place) -> list[Suggestion]:
         found = [process for process in found if not process.status.closed]
         held = {name: job for name, job in held.items() if not job.process.status.closed}
     variables = [Suggestion(name, f"Job {job.short_id} · {_about(job.process)}") for name, job in held.items()]
-    return variables + [Suggestion(process.processid[:12], _about(process)) for process in found]
+    graphs = _graphs(found) if place.subcommand in {"attach", "cancel", "graph"} else []
+    return variables + graphs + [Suggestion(process.processid[:12], _about(process)) for process in found]
+
+
+def _graphs(processes: Iterable[Process]) -> list[Suggestion]:
+    """Return the graphs that these processes are steps of."""
+    steps: dict[str, list[str]] = {}
+    for process in processes:
+        if process.processgraphid:
+            steps.setdefault(process.processgraphid, []).append(process.spec.nodename)
+    return [Suggestion(graph[:12], f"graph of {', '.join(sorted(names))}") for graph, names in steps.items()]
 
 
 def _about(process: Process) -> str:

@@ -39,7 +39,9 @@ def card_of(page):
     return output(page, 6).filter(has_text="4 steps:").first
 
 
-def test_a_diamond_is_drawn_and_its_states_are_live_in_both_themes(new_notebook, go):
+def test_a_diamond_is_drawn_and_its_states_are_live_in_both_themes_and_stay_for_others(
+    new_notebook, visit, lab, go, tmp_path
+):
     page = new_notebook(*notebook(go))
     page.evaluate(RUN_ALL)
     drawn = output(page, 5).get_by_role("img")
@@ -66,6 +68,18 @@ def test_a_diamond_is_drawn_and_its_states_are_live_in_both_themes(new_notebook,
     with dark(page):
         picture(cell(page, 6), "graph-ended-dark")
 
+    page.evaluate(SAVE)
+    own = lab.root / tmp_path.name / "notebook.ipynb"
+    from_elsewhere = own.with_name("from-elsewhere.ipynb")
+    from_elsewhere.write_text(own.read_text().replace("3 penguins", "4 penguins"))  # its signature is another one
+    page = visit(from_elsewhere)
+
+    for number in (5, 6):
+        drawn = output(page, number).get_by_role("img")
+        drawn.wait_for()
+        assert drawn.evaluate("image => image.naturalWidth") > 300
+    picture(cell(page, 6), "graph-not-trusted")
+
 
 def test_a_step_that_fails_is_red_and_the_error_says_which_steps_never_ran(new_notebook, go):
     go.touch()
@@ -83,15 +97,3 @@ def test_a_step_that_fails_is_red_and_the_error_says_which_steps_never_ran(new_n
     picture(cell(page, 6), "graph-failed")
     with dark(page):
         picture(cell(page, 6), "graph-failed-dark")
-
-
-def test_a_click_cancels_the_graph_while_the_cell_runs(new_notebook, go):
-    page = new_notebook(*notebook(go))
-    page.evaluate(RUN_ALL)
-    card_of(page).get_by_text("2 success").first.wait_for()
-
-    card_of(page).get_by_role("button", name="Cancel graph").click()
-
-    output(page, 6).get_by_text("JobCancelled").wait_for()
-    card_of(page).get_by_text("2 cancelled").first.wait_for()
-    picture(cell(page, 6), "graph-cancelled")

@@ -67,6 +67,23 @@ def test_one_cell_is_many_jobs_and_what_ran_before_need_not_run_again(execute):
     assert printed(again).endswith("249500250000\n")
 
 
+def test_steps_build_on_each_other_and_a_failed_one_stops_its_followers(execute, tmp_path):
+    notebook = execute(example="07-workflow.ipynb")
+
+    cells = {cell.source: cell for cell in notebook.cells if cell.cell_type == "code"}
+    assert 'alt="A graph of 4 steps. prepare: collected;' in shown(cells["%pollinator graph show"], "text/html")[0]
+    ran = shown(cells["%pollinator graph run --as graph"])
+    assert ran[0].startswith("local · 4 steps: 4 success")
+    assert "'wave'" in ran[0]
+    looked = next(cell for source, cell in cells.items() if source.startswith("print(graph"))
+    assert "wave fits best; the amplitude of the wave is 0.8" in printed(looked)
+    assert "'slope': 0.25" in shown(looked)[0]
+    assert (tmp_path / "cfs" / "result" / "read" / "numbers.txt").exists()
+    failed = printed(notebook.cells[-2])
+    assert "Step 'add' of 3 failed. Never ran: 'report'." in failed
+    assert "ValueError: invalid literal for int() with base 10: 'three' (line 2 of the cell)" in failed
+
+
 def test_the_lumi_example_runs_four_ranks_on_the_embedded_colony(execute):
     notebook = execute(example="03-lumi.ipynb")
 

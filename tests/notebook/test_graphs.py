@@ -91,24 +91,35 @@ def test_cells_become_steps_and_one_line_runs_them_all(execute, tmp_path):
     assert (tmp_path / "cfs" / "result" / "prepare" / "n.txt").read_text() == "6"
 
 
-def test_the_same_steps_can_be_changed_and_run_again_and_forgotten(execute):
+def test_steps_can_be_changed_looked_at_and_forgotten_and_keep_what_they_were_given(execute):
     notebook = execute(
         LOAD,
+        "word = 'given'",
         "%%pollinate local --step one\n1",
-        "%%pollinate local --step two --after one\n2",
-        "%%pollinate local --step one\n'changed'",
+        "%%pollinate local --step two --after one --in word\nword",
+        "word = 'changed'",
+        "%%pollinate local --step one\n'another', 'word' in globals()",
+        "%pollinator graph run --dry-run",
+        "%pollinator jobs",
         "%pollinator graph run --quiet",
         "[job.value for job in _.values()]",
         "%pollinator graph clear",
         "%pollinator graph show",
     )
 
-    assert shown(notebook.cells[3])[0].startswith(
-        "Step 'one' is replaced. `%pollinator graph run` submits the 2 steps."
-    )
-    assert shown(notebook.cells[5]) == ["['changed', 2]"]
-    assert printed(notebook.cells[6]) == "Forgotten: 2 steps.\n"
-    assert "No steps yet" in printed(notebook.cells[7])
+    *_, replaced, dry, jobs, ran, values, cleared, nothing = notebook.cells
+    assert shown(replaced)[0].startswith("Step 'one' is replaced. `%pollinator graph run` submits the 2 steps.")
+    text = printed(dry)
+    first, second = json.loads(text[: text.rindex("}") + 1])["functionspecs"]
+    assert (first["nodename"], second["conditions"]["dependencies"]) == ("one", ["one"])
+    assert second["fs"]["dirs"][-1]["dir"].endswith("/steps/one")
+    assert second["fs"]["dirs"][-1]["label"] == first["fs"]["dirs"][0]["label"]
+    assert "Nothing was sent." in text
+    assert "No jobs yet" in printed(jobs)
+    assert len(shown(ran)) == 1
+    assert shown(values) == ["[('another', False), 'given']"]
+    assert printed(cleared) == "Forgotten: 2 steps.\n"
+    assert "No steps yet" in printed(nothing)
 
 
 def test_what_cannot_be_meant_makes_no_project_and_sends_nothing(execute, tmp_path):
@@ -129,19 +140,6 @@ def test_what_cannot_be_meant_makes_no_project_and_sends_nothing(execute, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_shows_what_would_be_sent(execute):
-    notebook = execute(LOAD, *DIAMOND[:2], "%pollinator graph run --dry-run", "%pollinator jobs")
-
-    text = printed(notebook.cells[3])
-    specification = json.loads(text[: text.rindex("}") + 1])
-    first, second = specification["functionspecs"]
-    assert (first["nodename"], second["conditions"]["dependencies"]) == ("prepare", ["prepare"])
-    assert second["fs"]["dirs"][-1]["dir"].endswith("/steps/prepare")
-    assert second["fs"]["dirs"][-1]["label"] == first["fs"]["dirs"][0]["label"]
-    assert "Nothing was sent." in text
-    assert "No jobs yet" in printed(notebook.cells[4])
-
-
 def test_a_step_that_fails_ends_the_cell_with_what_failed_and_what_never_ran(kernel):
     kernel.run("%%pollinate local --step good\nopen('result/good.txt', 'w').write('kept')")
     kernel.run("%%pollinate local --step bad --after good\nprint('so far')\n1 / 0")
@@ -157,20 +155,6 @@ def test_a_step_that_fails_ends_the_cell_with_what_failed_and_what_never_ran(ker
     assert "last: never ran, after bad" in cell.card["text/html"]
     assert "so far" in cell.card["text/html"]
     assert kernel.run("print(graph['good'].results['good.txt'].text())").printed == "kept\n"
-
-
-def test_the_program_of_a_step_names_lines_of_its_cell_and_steps_stay_apart(execute):
-    notebook = execute(
-        LOAD,
-        "word = 'notebook'",
-        "%%pollinate local --step one --in word\nword",
-        "word = 'changed'",
-        "%%pollinate local --step two\n'word' in globals()",
-        "%pollinator graph run --quiet",
-        "[job.value for job in _.values()]",
-    )
-
-    assert shown(notebook.cells[6]) == ["['notebook', False]"]
 
 
 def test_in_a_terminal_the_steps_are_text(environment, tmp_path):

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from tests.notebook.kernels import NEWEST, FrontEnd, put_in_front
+from tests.notebook.kernels import NEWEST, WIDGET, FrontEnd, put_in_front
 
 pytestmark = pytest.mark.notebook
 
@@ -91,7 +91,7 @@ def test_the_card_of_a_large_sweep_names_all_its_jobs_by_the_beginnings_of_their
 def test_where_a_click_does_not_arrive_only_a_page_with_the_extension_has_a_button(kernel, tmp_path):
     cell = kernel.begin(waiting_for(tmp_path / "go"))
     kernel.until(lambda: "begun" in cell.printed)
-    kernel.until(kernel.hidden_buttons)
+    kernel.until(lambda: WIDGET in cell.card)
     assert kernel.buttons() == {}
     assert kernel.hidden_buttons() == {"Cancel": ["pollinator-cancel", f"pollinator-job-{cell.mark['job']}"]}
 

@@ -40,6 +40,7 @@ _LARGEST_ANSWER = 64 << 20
 _CHUNK = 64 << 10
 _PAGE = "500"
 _CONNECTIONS = 128  # that are kept for the next request
+_TOKEN_NAMES = ("BearerToken", "authorization")  # version 36.0.0 of the client writes one and reads the other
 _FORBIDDEN = re.compile(r'cannot ([a-z]+) resource "([a-z/]+)"')
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -176,10 +177,10 @@ class Api:
     def _credentials(self) -> dict[str, str]:
         with self._refreshing:  # asking for them may read a file anew, or run a program
             try:
-                settings = self._configuration.auth_settings().values()
+                found = [self._configuration.get_api_key_with_prefix(name) for name in _TOKEN_NAMES]
             except Exception as error:  # whatever a program for credentials does wrong
                 raise Unreachable(f"There are no credentials for the Kubernetes API: {error}") from error
-        return {one["key"]: one["value"] for one in settings if one["in"] == "header" and one["value"]}
+        return next(({"Authorization": str(token)} for token in found if token), {})
 
 
 class Stream:

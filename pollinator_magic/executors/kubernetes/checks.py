@@ -111,7 +111,7 @@ def _nodes(api: Api, settings: KubernetesSettings) -> Iterator[Finding]:
         yield Finding(
             "this account may not list nodes, so that nobody knows how much the cluster can carry",
             good=False,
-            remedy="Set cpu and memory in [kubernetes], or apply the ClusterRole of docs/examples/kubernetes/rbac.yaml.",
+            remedy="Set cpu and memory in [kubernetes], or apply all of docs/examples/kubernetes/rbac.yaml.",
             fatal=False,
         )
         return

@@ -144,7 +144,7 @@ class KubernetesSettings(Settings, frozen=True):
         ):
             if word and not form.fullmatch(word):
                 raise ValueError(
-                    f"{name}: {word!r} is not a name that Kubernetes knows: small letters, digits, - and ."
+                    f"{name}: {word!r} is no name in Kubernetes, which has small letters, digits, - and ."
                 )
         for name, table in (("labels", self.labels), ("node-selector", self.node_selector)):
             _check_labels(name, table)

@@ -46,7 +46,7 @@ class Submission:
         """Whether there may be a job, although nobody has said so."""
 
     def run(self) -> Generator[None, None, str]:
-        """Make the job and return its id; yields while it has to wait. Raises Refused if Kubernetes does not take it."""
+        """Make the job and return its id; yields while it has to wait. Raises Refused if that is not allowed."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:

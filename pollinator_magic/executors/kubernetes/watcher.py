@@ -66,8 +66,6 @@ class Watcher:
         self._api = api
         self._shortest_s = shortest_s
         self._longest_s = longest_s
-        self.queries = 0
-        """How often it was asked how jobs stand."""
         self._selector = f"{INSTANCE_LABEL}={instance}"
         self._changed = threading.Condition()
         self._followed: dict[str, _Followed] = {}
@@ -173,7 +171,6 @@ class Watcher:
         with self._changed:
             if not self._followed:
                 return False
-        self.queries += 1
         self.queries += 1
         listed = self._api.list(models.PodList, self._api.core("pods"), labelSelector=self._selector)
         pods: defaultdict[str, list[models.Pod]] = defaultdict(list)

@@ -35,7 +35,6 @@ _SECRET_PREFIXES = ("COLONIES_", "AWS_", "EXECUTOR_", "POLLINATOR_")
 # What modules of the host set for the host's programs, and what breaks those in a container, which gets all else of the
 # host's environment: MPI and srun tell a rank there who it is (so no --cleanenv).
 _FOR_THE_HOST = ("LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "VIRTUAL_ENV")
-_READ_VARIABLES = '. "$1" && shift && exec "$@"'
 
 
 class ImageError(PollinatorError):
@@ -180,14 +179,13 @@ def exec_vector(
     gpu: Literal["", "nv", "rocm"] = "",
     home: str = "",
     cwd: str,
-    variables: str = "",
     command: Sequence[str],
 ) -> list[str]:
     """Return the words that run a command in a container, for no shell to see.
 
     The container has nothing of the user's home directory, where packages of other jobs lie: `home` is the one it gets
-    instead, a directory of the job's own on the host (none if empty). `variables` names the file, as the container sees
-    it, with the `export_lines` of the job's environment. It raises ConfigurationError for paths that cannot be mounted.
+    instead, a directory of the job's own on the host (none if empty). The job's variables are for the command to read,
+    inside (see `exports`). It raises ConfigurationError for paths that cannot be mounted.
     """
     words = ["env", *(word for name in _FOR_THE_HOST for word in ("-u", name)), runtime, "exec"]
     words += [f"--{gpu}"] if gpu else []
@@ -195,7 +193,6 @@ def exec_vector(
     for bind in binds:
         words += ["--bind", f"{_plain(str(bind.source))}:{_plain(bind.target)}{':ro' if bind.read_only else ''}"]
     words += ["--pwd", cwd, str(image)]
-    words += ["/bin/sh", "-c", _READ_VARIABLES, "sh", variables] if variables else []
     return [*words, *command]
 
 

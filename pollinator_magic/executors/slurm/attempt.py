@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 262_144
 _NOISE_BYTES = 65_536
+_WRITTEN_LATER = ("log", "noise", "started", "end")
+"""What the node writes: there from the beginning, because network file systems remember for long what was not there,
+while they look after a file that is opened again."""
 _NEW = ".new-"
 """Begins the names of directories that are not whole yet, beside those of the processes."""
 
@@ -63,7 +66,7 @@ class Attempt:
         new.mkdir(mode=0o700)
         for name in ("directory", "home"):
             (new / name).mkdir(mode=0o700)
-        for name, content in files.items():
+        for name, content in {**dict.fromkeys(_WRITTEN_LATER, b""), **files}.items():
             (new / name).write_bytes(content)
         parent.mkdir(mode=0o700, exist_ok=True)
         try:

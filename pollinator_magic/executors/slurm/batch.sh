@@ -12,7 +12,7 @@ read_words() {
 }
 
 finish() { # exit status, what has ended with it
-    printf '%s %s %s\n' "$1" "$2" "$signalled" > "$state/end.new" && mv -f "$state/end.new" "$state/end"
+    printf '%s %s %s\n' "$1" "$2" "$signalled" > "$state/end"
     exit "$1"
 }
 
@@ -43,9 +43,9 @@ keep_what_init_has_set() {
 }
 
 # A job that Slurm starts again begins anew.
-rm -f "$state/end" "$state/exports" "$state/before" "$state/after" "$state/directory-after"
-printf '%s\0' "$SLURM_JOB_ID" "${SLURM_RESTART_COUNT:-0}" "$SLURM_JOB_NODELIST" "$HOME" > "$state/started.new" &&
-    mv -f "$state/started.new" "$state/started"
+rm -f "$state/exports" "$state/before" "$state/after" "$state/directory-after"
+: > "$state/end"
+printf '%s\0' "$SLURM_JOB_ID" "${SLURM_RESTART_COUNT:-0}" "$SLURM_JOB_NODELIST" "$HOME" > "$state/started"
 
 exec 3>&2
 [ ! -s "$state/prolog" ] || . "$state/prolog" 2>&1

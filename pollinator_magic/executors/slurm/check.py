@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,7 +17,6 @@ from pollinator_magic.executors.slurm.request import site_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pollinator_magic.executors.slurm.settings import SlurmSettings
 
@@ -29,6 +29,9 @@ def check(settings: SlurmSettings, fs_dir: Path) -> Iterator[Finding]:
     slurm = Slurm(commands=settings.commands, conf=settings.conf)
     yield from _files(fs_dir)
     yield from _runtime(settings, fs_dir)
+    if settings.conf and not Path(settings.conf).is_file():  # without it the commands look for it for a minute
+        yield Finding(f"{settings.conf} is not there", good=False, remedy="Set conf in [slurm] to Slurm's slurm.conf.")
+        return
     missing = [name for name in _COMMANDS if shutil.which(slurm.program(name)) is None]
     if missing:
         yield Finding(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pollinator_magic.executors.slurm.settings import SlurmSettings
 
 _log = logging.getLogger(__name__)
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@%=-]+")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@=-]+")
 _STEP_S = 0.1
 _LONGEST_DISCARD_S = 60.0
 _AGAIN_S = 10.0
@@ -80,7 +80,7 @@ class SlurmEngine:
         if not _PLAIN_PATH.fullmatch(str(self.fs_dir)):
             raise ConfigurationError(
                 f"The directory {str(self.fs_dir)!r} cannot be named in the scripts of jobs. Choose one whose path has "
-                "letters, digits, and . _ - + @ % = only."
+                "letters, digits, and . _ - + @ = only."
             )
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         remove_half_made(self.state_dir)

@@ -95,7 +95,7 @@ class SlurmJob:
                 self._look_at = min(self._look_at, time.monotonic() + _STEP_S)  # there may be more
                 return data
         if self._outcome is None and timeout_s > 0:
-            time.sleep(min(timeout_s, _STEP_S))
+            time.sleep(min(timeout_s, max(_STEP_S, self._look_at - time.monotonic())))
         return b""
 
     def poll(self) -> Outcome | None:
@@ -218,7 +218,8 @@ class SlurmJob:
             noise = attempt.noise
             speechless = standing.state not in _HAVE_A_WORD or verdict.told_by(noise)
             if end or speechless or patience.lost("file", _LATE_FILE_S):
-                return verdict.stopped_error(task, job, self._told_more(standing), end, noise)
+                begun = attempt.started is not None
+                return verdict.stopped_error(task, job, self._told_more(standing), end, noise, begun=begun)
             return None
         if standing and not standing.known:
             if end:

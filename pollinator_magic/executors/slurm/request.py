@@ -33,8 +33,8 @@ def sbatch_options(task: Task, settings: SlurmSettings, directory: Path) -> list
         "--parsable",
         f"--job-name={task.process_id}",
         f"--chdir={directory}",
-        "--output=log",
-        "--error=noise",
+        f"--output={directory}/log",
+        f"--error={directory}/noise",
         "--input=/dev/null",
         "--open-mode=append",  # what was printed before a requeue stays
         "--export=ALL",

@@ -97,9 +97,7 @@ def from_sacct(text: str) -> dict[str, Standing]:
         if number.isdigit() and state:
             by = _CANCELLED_BY.match(state)
             status, signum = _exit_code(code)
-            found[number] = Standing(
-                state.split()[0].rstrip("+"), status=status, signal=signum, by=int(by[1]) if by else None
-            )
+            found[number] = Standing(state.split()[0], status=status, signal=signum, by=int(by[1]) if by else None)
     return found
 
 

@@ -70,7 +70,7 @@ class End:
 def read_end(text: str) -> End | None:
     """Read the file that the script writes; None if it is not (yet) one."""
     words = text.split()
-    if len(words) != 3 or not words[0].isdigit() or words[1] not in {"init", "command"}:
+    if not text.endswith("\n") or len(words) != 3 or not words[0].isdigit() or words[1] not in {"init", "command"}:
         return None
     return End(int(words[0]), words[1] == "init", words[2] != "0")
 
@@ -95,8 +95,8 @@ def end_error(task: Task, end: End, noise: str) -> str:
     return f"Rank {failed[1]}: {words}" if failed else words[0].upper() + words[1:]
 
 
-def stopped_error(task: Task, job: str, standing: Standing, end: End | None, noise: str) -> str:
-    """Say why Slurm has ended a job."""
+def stopped_error(task: Task, job: str, standing: Standing, end: End | None, noise: str, *, begun: bool = True) -> str:
+    """Say why Slurm has ended a job, whose script has `begun` or has never said so."""
     if standing.state == "CANCELLED":
         by = _user(standing.by) if standing.by is not None else "somebody else"
         return f"Slurm job {job} was cancelled by {by}, not through the colony. Submit it again if that was not meant."
@@ -106,15 +106,11 @@ def stopped_error(task: Task, job: str, standing: Standing, end: End | None, noi
         return memory_error(task)
     if end is not None:
         return end_error(task, end, noise)
-    if standing.state == "COMPLETED":
-        return (
-            f"Slurm says that job {job} has completed, but its script has left no word of it. Is the executor's "
-            "directory the same one on the nodes?"
-        )
     how = [standing.reason] if standing.reason else []
     how += [status_words(-standing.signal)] if standing.signal else []
     how += [status_words(standing.status)] if standing.status else []
-    return f"Slurm job {job} failed before its script could say how ({', '.join([standing.state, *how])})."
+    words = f"Slurm job {job} ended before its script could say how ({', '.join([standing.state, *how])})."
+    return words if begun else f"{words} Whoever runs this executor should see whether nodes have its directory."
 
 
 def lost_error(job: str) -> str:

@@ -259,9 +259,9 @@ def test_hostile_variables_arrive_as_they_were(images, tmp_path):
     (tmp_path / "exports").write_text(export_lines(hostile))
     code = "import os, sys; print(ascii([os.environ.get(name) for name in sys.argv[1:]]))"
 
-    status, out, err = inside(
-        image, "python3", "-c", code, *hostile, binds=[Bind(tmp_path, "/job")], variables="/job/exports"
-    )
+    reading = ["/bin/sh", "-c", '. /job/exports && exec "$@"', "sh"]
+
+    status, out, err = inside(image, *reading, "python3", "-c", code, *hostile, binds=[Bind(tmp_path, "/job")])
 
     assert (status, err) == (0, "")
     assert out.strip() == ascii(list(hostile.values()))

@@ -12,6 +12,7 @@ import pytest
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import GraphFailed, JobCancelled, NotFound, ServerError, SubmissionUnclear, UsageError
+from pollinator_magic.jobs import rounds
 from pollinator_magic.jobs.graph import Graph
 from pollinator_magic.jobs.ledger import Ledger, Origin
 from pollinator_magic.jobs.listeners import Said
@@ -23,6 +24,8 @@ from tests.jobs import ENDLESS, WAIT_S, own_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pollinator_magic.jobs import Session
 
 
 PREPARE = "open('result/numbers.csv', 'w').write('1\\n2\\n3\\n')"
@@ -38,6 +41,20 @@ print(*(open(f"steps/{name}/total.txt").read() for name in ("double", "triple"))
 @pytest.fixture(scope="module")
 def storage(colony):
     return colony.any_storage
+
+
+@pytest.fixture(autouse=True)
+def impatient(request, monkeypatch) -> None:
+    """Have the poller ask more often, but where it is counted what it asks."""
+    if "costs" not in request.node.name:
+        monkeypatch.setattr(rounds, "ROUND_S", 0.1)
+        monkeypatch.setattr(rounds, "IDLE_RATE", 20.0)
+
+
+@pytest.fixture
+def session(impatient, colony, storage) -> Iterator[Session]:
+    with colony.session(storage) as session:
+        yield session
 
 
 @pytest.fixture

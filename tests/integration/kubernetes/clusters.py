@@ -41,7 +41,7 @@ class Grounds:
     def settings(self, **more):
         own = {"image": IMAGE, "start_patience_s": 3, "grace_s": 1, **more}
         if self.replay:
-            return KubernetesSettings(kubeconfig=str(self.replay.kubeconfig), **{"claim": "files", **own})
+            return KubernetesSettings(**{"kubeconfig": str(self.replay.kubeconfig), "claim": "files", **own})
         claim = {"claim": CLAIM, "sub_path": self.fs_dir.name} if CLAIM_DIR else {}
         return KubernetesSettings(context=CONTEXT, **{**claim, **own, "start_patience_s": 45})
 

@@ -8,7 +8,7 @@ import pytest
 from jupyter_runs import running_jupyter
 
 from pollinator_magic.colonies.models import Conditions, FunctionSpec
-from pollinator_magic.jobs import submit
+from pollinator_magic.jobs import Workflow, submit
 from pollinator_magic.local.colony import LocalColony
 from tests.jobs import ENDLESS, WAIT_S, follow_until_text
 
@@ -84,6 +84,18 @@ def test_cancelling_ends_a_running_job_and_leaves_one_that_has_ended(jupyter, se
     assert first.json()["state"] == second.json()["state"] == "cancelled"
     assert str(job.state) == "cancelled"
     assert jupyter.told("jobs", text=job.id)["jobs"][0]["state"] == "cancelled"
+
+
+def test_cancelling_a_step_ends_its_graph_and_a_step_is_known_by_its_name(jupyter, session, project):
+    workflow = Workflow()
+    workflow.add(session, project, "first", source=ENDLESS)
+    workflow.add(session, project, "second", after=["first"], source="1")
+    graph = workflow.submit(session)
+
+    replies = [jupyter.post(f"jobs/{job.id}/cancel") for job in graph.values()]
+
+    assert [reply.json()["state"] for reply in replies] == ["cancelled", "cancelled"]
+    assert jupyter.told("jobs", text=graph["second"].id)["jobs"][0]["parameters"] == "step=second"
 
 
 @pytest.mark.parametrize(

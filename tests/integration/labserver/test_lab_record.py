@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from pollinator_magic.errors import GroupFailed
-from pollinator_magic.jobs import submit
+from pollinator_magic.errors import GraphFailed, GroupFailed
+from pollinator_magic.jobs import Workflow, submit
 from pollinator_magic.jobs.ledger import Ledger, Origin
 from pollinator_magic.jobs.sweep import submit_each
 from tests.jobs import ENDLESS, follow_until_text
@@ -138,3 +138,19 @@ def test_the_record_of_a_sweep_has_a_row_for_each_job(jupyter, session, project)
 )
 def test_a_record_of_what_are_no_jobs_is_refused(jupyter, asked):
     assert jupyter.post("record", asked).status_code in {400, 404}
+
+
+def test_the_record_of_a_graph_has_its_picture_and_says_what_never_ran(jupyter, session, project):
+    workflow = Workflow()
+    workflow.add(session, project, "first", source="print('so far')\nraise SystemExit(3)")
+    workflow.add(session, project, "second", after=["first"], source="1")
+    graph = workflow.submit(session)
+    with pytest.raises(GraphFailed):
+        graph.wait()
+
+    record = jupyter.post("record", {"jobs": [job.id for job in graph.values()]}).json()
+
+    assert record["closed"] is True
+    assert "2 steps: 1 failed, 1 never ran" in record["text"]
+    assert 'alt="A graph of 2 steps. first: failed; second: never ran, after first."' in record["html"]
+    assert "so far" in record["html"]

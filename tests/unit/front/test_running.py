@@ -11,6 +11,8 @@ from pollinator_magic.errors import Interrupted
 from pollinator_magic.options import RunOptions
 from pollinator_magic.screen import TerminalScreen
 
+PROJECT = SimpleNamespace(tunnel=None)
+
 
 def interrupt(*_words: object, **_options: object) -> None:
     raise KeyboardInterrupt
@@ -20,12 +22,14 @@ def test_an_interrupt_while_a_job_is_sent_says_where_to_look(monkeypatch: pytest
     monkeypatch.setattr(running, "submit", interrupt)
 
     with pytest.raises(Interrupted, match=r"while the job was being sent.*%pollinator jobs"):
-        running.complete(running.Run(session=None, project=None, options=RunOptions(), screen=TerminalScreen()).start())
+        running.complete(
+            running.Run(session=None, project=PROJECT, options=RunOptions(), screen=TerminalScreen()).start()
+        )
 
 
 def test_an_interrupt_while_results_are_fetched_says_how_to_get_them():
     job = SimpleNamespace(
-        follow=lambda **_: iter(()), project=object(), result_label="/r", short_id="3fc0", fetch_results=interrupt
+        follow=lambda **_: iter(()), project=PROJECT, result_label="/r", short_id="3fc0", fetch_results=interrupt
     )
 
     with pytest.raises(Interrupted, match=r"3fc0 has ended.*%pollinator pull 3fc0"):

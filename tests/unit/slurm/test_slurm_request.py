@@ -73,7 +73,7 @@ def test_accelerators_are_asked_for_as_the_site_calls_them(settings, wanted, wor
     assert word in options(SlurmSettings(**settings), **wanted)
 
 
-@pytest.mark.parametrize("name", ["a,license:x", "a b", "a:9", "--x", "a\n#SBATCH"][:3] + ["a\n#SBATCH -N9"])
+@pytest.mark.parametrize("name", ["a,license:x", "a b", "a:9", "a\n#SBATCH -N9"])
 def test_a_name_that_would_ask_for_more_is_refused(name):
     with pytest.raises(RequestRefused):
         options(gpus=1, gpu_name=name)
@@ -124,7 +124,7 @@ def test_settings_that_would_break_jobs_are_refused(fields, words):
 
 
 def test_settings_are_written_as_toml_has_them():
-    read = msgspec.convert({"gpu-option": "gres", "max-jobs": 5, "directives": ["-C", "--x=1 2"][1:]}, SlurmSettings)
+    read = msgspec.convert({"gpu-option": "gres", "max-jobs": 5, "directives": ["--x=1 2"]}, SlurmSettings)
 
     assert (read.gpu_option, read.max_jobs, read.directives) == ("gres", 5, ["--x=1 2"])
 

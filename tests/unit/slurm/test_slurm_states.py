@@ -19,7 +19,7 @@ from pollinator_magic.executors.slurm.states import (
 SCONTROL = (
     "JobId=7 JobName=3fc0 UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=4294901754 Nice=0 Account=(null) "
     "QOS=(null) JobState={state} Reason={reason} Dependency=(null) Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 "
-    "ExitCode={code} RunTime=00:00:02 TimeLimit=01:00:00 NodeList=n1 Command=/x/batch.sh /x WorkDir=/x StdErr=/x/noise\n"
+    "ExitCode={code} RunTime=00:00:02 TimeLimit=01:00:00 NodeList=n1 Command=/x/batch.sh /x WorkDir=/x\n"
 )
 
 
@@ -93,8 +93,8 @@ def test_scontrol_says_none_for_no_reason():
 
 def test_sacct_tells_who_cancelled_a_job_and_the_last_line_of_a_requeued_one_counts():
     text = (
-        "20|CANCELLED by 1000|0:0\n21|REQUEUED|0:0\n21|COMPLETED|0:0\n22|FAILED|7:0\n23|OUT_OF_ME+|0:125\n"
-        "24|TIMEOUT|0:0\n24.batch|CANCELLED|0:15\n25|CANCELLED+|0:0\n"
+        "20|CANCELLED by 1000|0:0\n21|REQUEUED|0:0\n21|COMPLETED|0:0\n22|FAILED|7:0\n23|OUT_OF_MEMORY|0:125\n"
+        "24|TIMEOUT|0:0\n24.batch|CANCELLED|0:15\n25|CANCELLED|0:0\n"
     )
 
     found = from_sacct(text)

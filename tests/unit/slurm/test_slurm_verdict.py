@@ -17,6 +17,14 @@ OVER_MEMORY = (
     "slurmstepd-n1: error: Exceeded job memory limit\n"
 )
 OOM_KILL = "slurmstepd: error: Detected 1 oom_kill event in StepId=17.0. Some of the step tasks have been OOM Killed.\n"
+UNSATISFIABLE = (
+    "sbatch: error: Memory specification can not be satisfied\n"
+    "sbatch: error: Batch job submission failed: Requested node configuration is not available\n"
+)
+WELCOMED = (
+    "sbatch: lua: welcome\n"
+    "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified\n"
+)
 NEWER_OOM = "[2026-11-23T05:43:02.1] error: Detected 2 oom-kill event(s) in StepId=17.batch cgroup.\n"
 
 
@@ -25,7 +33,10 @@ NEWER_OOM = "[2026-11-23T05:43:02.1] error: Detected 2 oom-kill event(s) in Step
     [
         ("0 command 0\n", End(0, of_init=False, stopped=False)),
         ("5 init 1\n", End(5, of_init=True, stopped=True)),
-        *((text, None) for text in ("", "0", "0 command", "x command 0", "0 other 0", "0 command 0 0")),
+        *(
+            (text, None)
+            for text in ("", "0", "0 command 0", "0 command\n", "x command 0\n", "0 other 0\n", "0 command 0 0\n")
+        ),
     ],
 )
 def test_the_last_word_of_a_script_is_read_whole_or_not_at_all(text, end):
@@ -91,13 +102,19 @@ def test_an_end_is_told_as_other_engines_tell_it(task, end, noise, words):
         (Standing("CANCELLED"), "", "Slurm job 17 was cancelled by somebody else"),
         (Standing("CANCELLED", by=0), "", "Slurm job 17 was cancelled by root"),
         (Standing("CANCELLED", by=4_000_000_000), "", "cancelled by user 4000000000"),
-        (Standing("COMPLETED", status=0), "", "the same one on the nodes"),
+        (Standing("COMPLETED", status=0), "", "Slurm job 17 ended before its script could say how (COMPLETED)."),
         (Standing("BOOT_FAIL"), "", "A node of Slurm job 17 failed"),
         (Standing("DEADLINE"), "", "at its deadline"),
     ],
 )
 def test_why_slurm_has_ended_a_job_is_told(standing, noise, words):
     assert words in verdict.stopped_error(TASK, "17", standing, None, noise)
+
+
+def test_a_job_that_never_began_makes_the_directory_suspicious():
+    error = verdict.stopped_error(TASK, "17", Standing("FAILED", "", 126), None, "", begun=False)
+
+    assert error.endswith("should see whether nodes have its directory.")
 
 
 def test_a_program_that_ended_itself_counts_where_slurm_knows_nothing_else():
@@ -112,14 +129,12 @@ def test_a_program_that_ended_itself_counts_where_slurm_knows_nothing_else():
     ("stderr", "words", "passing"),
     [
         (
-            "sbatch: error: Memory specification can not be satisfied\n"
-            "sbatch: error: Batch job submission failed: Requested node configuration is not available\n",
+            UNSATISFIABLE,
             "Memory specification can not be satisfied. Requested node configuration is not available",
             False,
         ),
         (
-            "sbatch: lua: welcome\nsbatch: error: Batch job submission failed: Invalid account or account/partition "
-            "combination specified\n",
+            WELCOMED,
             "Invalid account or account/partition combination specified",
             False,
         ),

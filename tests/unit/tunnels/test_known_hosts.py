@@ -25,7 +25,22 @@ NAMES = [
     "a?c",
     "::1",
 ]
-PATTERNS = ["*", "n?", "n*", "*.example.org", "[n1]:*", "[*]:2222", "127.0.0.*", "?", "", "a.c", "a?c", "N1", *NAMES]
+PATTERNS = [
+    "*",
+    "n1*",
+    "n?",
+    "n*",
+    "*.example.org",
+    "[n1]:*",
+    "[*]:2222",
+    "127.0.0.*",
+    "?",
+    "",
+    "a.c",
+    "a?c",
+    "N1",
+    *NAMES,
+]
 LINES = [
     *PATTERNS,
     *(f"{one},{other}" for one in PATTERNS for other in (*PATTERNS, *(f"!{each}" for each in PATTERNS))),
