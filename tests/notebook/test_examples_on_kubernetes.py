@@ -5,7 +5,6 @@ The cluster is a replay of what was recorded from Kubernetes 1.36.2; its pods ar
 
 from __future__ import annotations
 
-
 import nbformat
 import pytest
 

@@ -252,6 +252,17 @@ def test_buttons_are_offered_only_where_a_click_arrives(kernel, ipykernel, tmp_p
     assert kernel.astray == []
 
 
+def test_a_job_that_is_over_soon_makes_no_widget(kernel):
+    kernel.run("from pollinator_magic.notebook import livecard\nlivecard.WIDGET_AFTER_S = 1000")
+
+    job = kernel.run("%%pollinate local\nprint('soon over')")
+    sweep = kernel.run("%%pollinate local --each x=1,2\nx")
+
+    assert "success after" in job.plain
+    assert "2 success" in sweep.plain
+    assert kernel.widgets == {}
+
+
 @pytest.mark.parametrize(
     ("ipykernel", "way", "by_subshell"),
     [

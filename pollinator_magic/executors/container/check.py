@@ -35,10 +35,6 @@ _REMEDIES = (
         _LOWER_LIMITS,
     ),
     (
-        re.compile("hybrid|cgroup", re.IGNORECASE),
-        _OTHER_CGROUPS,
-    ),
-    (
         re.compile(r"cannot connect|daemon|docker\.sock", re.IGNORECASE),
         "Start the docker daemon, and have this user in the group that may talk to it.",
     ),
@@ -46,7 +42,11 @@ _REMEDIES = (
         re.compile("newuidmap|newgidmap|subuid|subgid", re.IGNORECASE),
         "Give this user ranges in /etc/subuid and /etc/subgid, and install uidmap.",
     ),
-    (re.compile("network|netavark|cni|bridge|iptables", re.IGNORECASE), 'Try network = "host" in [container].'),
+    (
+        re.compile("slirp4netns|pasta|netavark|cni|bridge|iptables|network", re.IGNORECASE),
+        'Have the network of containers mended, or set network = "host" (or "none") in [container].',
+    ),
+    (re.compile("hybrid|cgroup", re.IGNORECASE), _OTHER_CGROUPS),
 )
 
 
@@ -117,8 +117,12 @@ def _limits(settings: ContainerSettings, runtime: Runtime) -> Iterator[Finding]:
         return
     if runtime.is_docker:
         able = runtime.ask("info", "--format", "{{.MemoryLimit}} {{.CPUCfsQuota}}").split() == ["true", "true"]
+        refused = False
     else:
-        able = set(runtime.ask("info", "--format", '{{join .Host.CgroupControllers " "}}').split()) >= _CONTROLLERS
+        known = '{{.Host.CgroupsVersion}} {{join .Host.CgroupControllers " "}}'
+        version, *controllers = runtime.ask("info", "--format", known).split()
+        able = set(controllers) >= _CONTROLLERS
+        refused = version != "v1"  # there, podman only says that it ignores limits
     if able:
         yield Finding("processors and memory of jobs are limited by cgroups")
         return
@@ -126,6 +130,7 @@ def _limits(settings: ContainerSettings, runtime: Runtime) -> Iterator[Finding]:
         "containers cannot be limited: the cgroup controllers cpu and memory are not delegated to this user",
         good=False,
         remedy="Delegate them (systemd: Delegate=cpu memory pids for user@.service), or set limits = false.",
+        fatal=refused,
     )
 
 

@@ -24,6 +24,8 @@ EXECUTOR_LABEL = "pollinator.executor"
 JOB_LABEL = "pollinator.job"
 INIT = -1
 """The number of a container that is for the init-cmd alone."""
+WITHOUT_ADDRESSES = frozenset({"host", "none"})
+"""Networks in which containers have no address of their own."""
 _STATE_DIRECTORY = ".executor"
 _SMALLEST_MEMORY = 6 * 1024 * 1024  # docker accepts no less
 _SAFETY_S = 60
@@ -121,6 +123,8 @@ def create_words(
     words += ["--entrypoint", "/bin/sh", "--log-driver", "none", "--stop-timeout", "0", *_SECURITY]
     words += ["--hostname", names.host(rank.node)]
     words += ["--network", network] if network else []
+    if network in WITHOUT_ADDRESSES:  # whose names nobody else would know
+        words += [word for node in range(task.nodes) for word in ("--add-host", f"{names.host(node)}:127.0.0.1")]
     words += ["--user", user] if user else []
     words += ["--read-only", "--tmpfs", "/tmp"] if settings.read_only else []  # noqa: S108  in the container
     words += _limits(task, settings, cores)

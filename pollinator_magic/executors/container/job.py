@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pollinator_magic.errors import PollinatorError
-from pollinator_magic.executors.container.commandline import INIT, Names, left_out, word_of
+from pollinator_magic.executors.container.commandline import INIT, WITHOUT_ADDRESSES, Names, left_out, word_of
 from pollinator_magic.executors.container.following import Following, Member
 from pollinator_magic.executors.container.joblog import JobLog
 from pollinator_magic.executors.container.record import Record
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _LONGEST_READ_S = 0.05
 _ANY_PORT = 29500
-_WITHOUT_ADDRESSES = frozenset({"host", "none"})
 
 
 class _NeverBegan(Exception):
@@ -246,7 +245,7 @@ class ContainerJob:
 
     @property
     def _meets(self) -> bool:
-        return self._task.ranks > 1 and self._engine.settings.network not in _WITHOUT_ADDRESSES
+        return self._task.ranks > 1 and self._engine.settings.network not in WITHOUT_ADDRESSES
 
     def _names(self, attempt: str) -> Names:
         return Names(self._engine.name, self._task.process_id, attempt)

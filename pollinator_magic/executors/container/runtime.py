@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 60.0
 _SHOWN_BYTES = 2000
+_BESIDE_THE_POINT = re.compile(
+    r"^WARN|level=(?:warning|info|debug)|not supported and ignored|^Run .* for more information$"
+)
 _SECRET_PREFIXES = ("COLONIES_", "AWS_", "EXECUTOR_", "POLLINATOR_")
 
 
@@ -157,6 +161,6 @@ def _content(file: IO[bytes]) -> bytes:
 
 
 def _last_words(errors: bytes) -> str:
-    """Return the end of what was said, as one line."""
-    text = errors[-_SHOWN_BYTES:].decode(errors="replace")
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+    """Return the end of what was said, as one line, without what a command says whether it fails or not."""
+    lines = [line.strip() for line in errors[-_SHOWN_BYTES:].decode(errors="replace").splitlines() if line.strip()]
+    return " ".join([line for line in lines if not _BESIDE_THE_POINT.search(line)] or lines)

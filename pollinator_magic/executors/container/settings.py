@@ -137,7 +137,7 @@ class ContainerSettings(Settings, frozen=True):
 
 
 def _check_volume(volume: str) -> None:
-    if not volume.startswith("/") or "\0" in volume or volume.count(":") > 2:
+    if not volume.startswith("/") or "\0" in volume or volume.split(":")[2:] not in ([], ["ro"]):
         raise ValueError(f"volumes: {volume!r} must look like /source, /source:/target or /source:/target:ro")
 
 

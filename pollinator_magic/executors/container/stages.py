@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,7 @@ class Stages:
             except RuntimeTrouble as trouble:
                 if _UNKNOWN_IMAGE.search(str(trouble)):
                     return ""
-                if time.monotonic() > until:
+                if time.monotonic() > until or shutil.which(self._engine.runtime.program) is None:
                     raise StageFailed(f"This executor cannot run containers now: {trouble}") from trouble
                 if not told:
                     self._say(f"The executor cannot run containers yet, and tries again: {trouble}")

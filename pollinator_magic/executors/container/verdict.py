@@ -18,7 +18,7 @@ _END = re.compile(r"^(init|command) (\d+) (\d+)$", re.MULTILINE)
 _OVERDUE = "overdue\n"
 _START_ADVICE = (
     (
-        re.compile(r"/bin/sh\S*: (?:no such file|not found)|/bin/sh.*no such file", re.IGNORECASE),
+        re.compile(r"/bin/sh\W.*(?:no such file|not found)", re.IGNORECASE),
         "The image has no shell.",
     ),
     (

@@ -121,7 +121,8 @@ def _nodes(api: Api, settings: KubernetesSettings) -> Iterator[Finding]:
         yield Finding("no node of the cluster is ready", good=False, remedy="Look at: kubectl get nodes", fatal=False)
         return
     memory = total.memory_bytes >> 30
-    yield Finding(f"{len(nodes)} nodes with {total.cpu_millis / 1000:g} processors and {memory} GiB for pods")
+    count = f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}"
+    yield Finding(f"{count} with {total.cpu_millis / 1000:g} processors and {memory} GiB for pods")
 
 
 def _claim(api: Api, settings: KubernetesSettings) -> Iterator[Finding]:

@@ -165,7 +165,7 @@ class _Reader(threading.Thread):
                         self.lost = f"The end of the log of {self._pod} could not be read: {error}"
                         return
                 except Refused as refusal:
-                    if refusal.status != 400 or self._too_late():  # 400: the container is about to start
+                    if refusal.status != 400 or final:  # 400: the container is about to start
                         gone_after_its_end = refusal.status == 404 and self._came_to_end
                         self.lost = "" if gone_after_its_end else _lost(self._pod, refusal)
                         return

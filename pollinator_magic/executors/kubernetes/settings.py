@@ -143,9 +143,7 @@ class KubernetesSettings(Settings, frozen=True):
             *(("image-pull-secrets", secret, _DNS_NAME) for secret in self.image_pull_secrets),
         ):
             if word and not form.fullmatch(word):
-                raise ValueError(
-                    f"{name}: {word!r} is no name in Kubernetes, which has small letters, digits, - and ."
-                )
+                raise ValueError(f"{name}: {word!r} is no name in Kubernetes, which has small letters, digits, - and .")
         for name, table in (("labels", self.labels), ("node-selector", self.node_selector)):
             _check_labels(name, table)
         _check_labels("annotations", dict.fromkeys(self.annotations, ""))

@@ -68,6 +68,7 @@ class Submission:
 
     def _make(self) -> Generator[None, None, str]:
         """Make the job; end what an earlier attempt of the same process has left."""
+        waited = False
         while True:
             self.asked = True
             try:
@@ -80,6 +81,9 @@ class Submission:
                 return there.metadata.uid
             if there is not None and not there.metadata.deletion_timestamp:
                 remove_job(self._api, self._name, there.metadata.uid, pods_first=True)
+            if not waited:
+                self._say("Waiting until what an earlier attempt of this job has left is gone.")
+                waited = True
             yield from _wait(_GONE_PAUSE_S)
 
     def _is_ours(self, job: models.Job) -> bool:

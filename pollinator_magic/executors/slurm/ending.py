@@ -21,52 +21,50 @@ if TYPE_CHECKING:
     from pollinator_magic.executors.slurm.queue import Queue
 
 _AGAIN_S = 5.0
+_KILLED_S = 1.0
 _RETRY_S = 2.0
 
 
 class Cancelling:
-    """What it takes to end one job. `tend` moves it on, and never waits."""
+    """What it takes to end one job, after `kindly_s` if it has begun. `tend` moves it on, and never waits.
 
-    def __init__(self, slurm: Slurm, queue: Queue, job: str, *, kindly_s: float) -> None:
+    A job that has begun is sent signals first: its script goes on after SIGTERM, and tells its end. Once Slurm was told
+    to end a job it takes no more signals for it, and gives it the site's own time to end.
+    """
+
+    def __init__(self, slurm: Slurm, queue: Queue, job: str, *, begun: bool, kindly_s: float) -> None:
         self._slurm = slurm
         self._queue = queue
         self._job = job
-        self._due_at = time.monotonic()
-        self._kill_at = self._due_at + kindly_s
-        self._kind = kindly_s > 0
-        self._commands: list[subprocess.Popen[bytes]] = []
-
-    def sooner(self, kindly_s: float) -> None:
-        """Kill after this time, if that is sooner than it was meant to be."""
-        self._kill_at = min(self._kill_at, time.monotonic() + kindly_s)
-        self._due_at = min(self._due_at, self._kill_at)
+        now = time.monotonic()
+        self._plan: list[tuple[float, tuple[str, ...]]] = [(now, ())]
+        if begun:
+            kill_at = now + kindly_s
+            self._plan = [(kill_at, ("--full", "--signal=KILL")), (kill_at + _KILLED_S, ())]
+            if kindly_s > 0:
+                self._plan.insert(0, (now, ("--full", "--signal=TERM")))
+        self._command: subprocess.Popen[bytes] | None = None
 
     def tend(self) -> None:
         """Do what is due."""
-        if self._commands and all(command.poll() is not None for command in self._commands):
-            self._commands.clear()
+        if self._command:
+            if self._command.poll() is None:
+                return
+            self._command = None
             self._queue.hurry()
         now = time.monotonic()
-        if now < self._due_at or self._commands:
+        at, options = self._plan[0]
+        if now < at:
             return
-        if self._kind and now < self._kill_at:
-            # A program that runs is asked to end; the script goes on, tells its end, and is not thrown out at once.
-            self._due_at = self._kill_at
-            self._begin("--full", "--signal=TERM", self._job)
-        else:
-            self._due_at = now + _AGAIN_S
-            self._begin("--full", "--signal=KILL", self._job)
-            self._begin(self._job)
+        self._plan = self._plan[1:] or [(now + _AGAIN_S, ())]
+        self._command = self._slurm.begin(
+            "scancel", *options, self._job, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def close(self) -> None:
         """Leave no command behind unwaited for."""
-        for command in self._commands:
-            command.wait()
-
-    def _begin(self, *options: str) -> None:
-        self._commands.append(
-            self._slurm.begin("scancel", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        )
+        if self._command:
+            self._command.wait()
 
 
 def find(slurm: Slurm, attempt: Attempt, process_id: str) -> str:
@@ -99,7 +97,7 @@ def end_attempt(slurm: Slurm, queue: Queue, attempt: Attempt, process_id: str) -
     end = attempt.end
     job = "" if end and not end.doubtful else (yield from find_patiently(slurm, attempt, process_id))
     if job:
-        cancelling = Cancelling(slurm, queue, job, kindly_s=0)
+        cancelling = Cancelling(slurm, queue, job, begun=attempt.started is not None, kindly_s=0)
         queue.watch(job)
         try:
             while not ((standing := queue.standing(job)) and (standing.over or not standing.known)):

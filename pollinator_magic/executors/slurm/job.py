@@ -1,8 +1,8 @@
 """One job of Slurm, from the preparation of its image to the last line of its log.
 
-Its life is a generator that yields wherever it would have to wait, and looks at its files twice a second: the file
-system may be a shared one. What is in the files is enough for a job that ends by itself; how Slurm has ended one is the
-queue's to know.
+Its life is a generator that yields wherever it would have to wait, and looks at its files twice a second, oftener only
+at first and while something is printed: the file system may be a shared one. What is in the files is enough for a job
+that ends by itself; how Slurm has ended one is the queue's to know.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from pollinator_magic.executors.slurm.states import Standing
     from pollinator_magic.executors.slurm.verdict import End
 
+_FIRST_LOOK_S = 0.1
 _LOOK_S = 0.5
+_GROWTH = 1.3
 _STEP_S = 0.05
 _LATE_FILE_S = 5.0
 """How long a file may take to show up here after the node has written it."""
@@ -66,6 +68,7 @@ class SlurmJob:
         self._cancelling: Cancelling | None = None
         self._stop_preparing = threading.Event()
         self._look_at = 0.0
+        self._look_after_s = _FIRST_LOOK_S
         self._restarts: int | None = None
         self._waiting = QueueNews()
         self._given_up = ""
@@ -92,7 +95,8 @@ class SlurmJob:
             data = self._attempt.log(self._position)
             self._position += len(data)
             if data:
-                self._look_at = min(self._look_at, time.monotonic() + _STEP_S)  # there may be more
+                self._look_after_s = _FIRST_LOOK_S  # there may be more
+                self._look_at = min(self._look_at, time.monotonic() + self._look_after_s)
                 return data
         if self._outcome is None and timeout_s > 0:
             time.sleep(min(timeout_s, max(_STEP_S, self._look_at - time.monotonic())))
@@ -207,7 +211,8 @@ class SlurmJob:
                 return error
             if standing and self._restarts is None and (words := self._waiting.words(standing, self._job)):
                 self._say(words)
-            yield from self._pause(_LOOK_S)
+            yield from self._pause(self._look_after_s)
+            self._look_after_s = min(self._look_after_s * _GROWTH, _LOOK_S)
 
     def _judge(self, attempt: Attempt, end: End | None, standing: Standing | None, patience: Patience) -> str | None:
         """Return what went wrong with a job that has ended, empty if nothing did; None while it has not."""
@@ -217,7 +222,7 @@ class SlurmJob:
         if standing and standing.over:
             noise = attempt.noise
             speechless = standing.state not in _HAVE_A_WORD or verdict.told_by(noise)
-            if end or speechless or patience.lost("file", _LATE_FILE_S):
+            if end or speechless or self._cancelled or patience.lost("file", _LATE_FILE_S):
                 begun = attempt.started is not None
                 return verdict.stopped_error(task, job, self._told_more(standing), end, noise, begun=begun)
             return None
@@ -278,8 +283,13 @@ class SlurmJob:
         if not self._cancelled or not self._job:
             return
         if self._cancelling is None:
-            kindly_s = self._grace_s if self._restarts is not None else 0.0
-            self._cancelling = Cancelling(self._engine.slurm, self._engine.queue, self._job, kindly_s=kindly_s)
+            self._cancelling = Cancelling(
+                self._engine.slurm,
+                self._engine.queue,
+                self._job,
+                begun=self._restarts is not None,
+                kindly_s=self._grace_s,
+            )
         self._cancelling.tend()
 
     def _say(self, line: str) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
+from tests.browser.labext.panel import colony_of
 from tests.browser.labext.themes import dark
 
 pytestmark = pytest.mark.browser
@@ -168,3 +169,16 @@ def test_the_button_works_in_notebook_7(new_notebook):
 
     dialog(page).wait_for(state="detached")
     assert page.evaluate(SOURCE, 0) == f"%%pollinate local\n{PROGRAM}"
+
+
+def test_the_dialog_says_why_no_executors_are_listed(new_notebook, lab):
+    colony_of(lab).stop()
+    page = new_notebook(PROGRAM)
+
+    open_dialog(page, 0, BUTTON)
+
+    trouble = dialog(page).get_by_role("status")
+    trouble.get_by_text("The embedded colony is not running.").wait_for()
+    assert trouble.locator("code").inner_text() == "%%pollinate local"
+    assert "`" not in trouble.inner_text()
+    picture(page, "cells-dialog-trouble")

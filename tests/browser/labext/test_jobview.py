@@ -249,7 +249,7 @@ def test_a_job_is_cancelled_after_a_question_while_a_cell_blocks_the_kernel(lab,
 
         view.get_by_role("button", name="Cancel").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_text(f"Cancel job {job[:12]}?").wait_for()
+        dialog.get_by_text(f"Cancel Job {job[:12]}?").wait_for()
         picture(page, "jobview-cancel")
         dialog.get_by_role("button", name="Keep It").click()
         dialog.wait_for(state="detached")

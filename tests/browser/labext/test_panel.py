@@ -41,6 +41,8 @@ def row(panel, text: str):
 
 
 def test_an_embedded_colony_that_does_not_run_is_named_and_started_by_a_click(lab, colony, page):
+    failed = []
+    page.on("response", lambda reply: failed.append(reply.url) if reply.status >= 500 else None)
     panel = open_page(lab, page)
 
     shown = section(panel, "colony")
@@ -49,6 +51,7 @@ def test_an_embedded_colony_that_does_not_run_is_named_and_started_by_a_click(la
     assert section(panel, "jobs").get_by_text("when the colony is reachable").is_visible()
     assert page.locator(".pollinator-Status:visible").count() == 0
     picture(page, "panel-not-running")
+    assert failed == []
     choices = shown.get_by_label("Colony to show")
     assert choices.get_by_role("option").last.is_disabled()
     assert "COLONIES" in choices.get_attribute("title")

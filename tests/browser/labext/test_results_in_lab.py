@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pollinator_magic.jobs import Job, Session
 from tests.browser.cells import LOAD, RUN_ALL, output, picture
 from tests.browser.jupyterlab import TOKEN
 from tests.browser.labext.elsewhere import run_elsewhere
 from tests.browser.labext.layout import saved
-from tests.browser.labext.panel import LAUNCHER_HAS_THE_FOCUS
+from tests.browser.labext.panel import LAUNCHER_HAS_THE_FOCUS, colony_of
 from tests.browser.labext.settings import settings
 
 pytestmark = pytest.mark.browser
@@ -112,6 +113,23 @@ def test_a_listing_shows_pictures_is_used_by_keys_and_is_there_again_after_a_rel
     saved(page)
     page.goto(page.url.partition("?")[0])
     page.locator(".pollinator-Results:visible").get_by_text("summary.json").wait_for()
+
+
+def test_a_listing_says_which_results_it_leaves_out(lab, in_lab):
+    run_elsewhere(lab, lab.root / "unsafe", "open('result/fit.csv', 'w').write('x')")
+    with Session(colony_of(lab).connection()) as session:
+        done = Job.attach(session, lab.get("pollinator-magic/jobs").json()["jobs"][0]["id"])
+        file = session.client.file_named(done.result_label, "fit.csv")
+        file.name = "evil\n.csv"
+        session.client.add_file(file)
+
+    listing = show(in_lab, done.id)
+
+    listing.get_by_role("button", name="fit.csv", exact=True).wait_for()
+    listing.get_by_role("status").get_by_text(
+        r"Not listed: 'evil\n.csv'. No file here can have such a name."
+    ).wait_for()
+    picture(in_lab, "results-left-out")
 
 
 def test_each_kind_of_result_opens_in_its_viewer(in_lab, job):
@@ -232,7 +250,7 @@ def test_a_job_that_is_not_known_is_told_of_with_a_way_to_try_again(in_lab):
     listing = page.locator(".pollinator-Results:visible")
 
     listing.get_by_role("alert").wait_for()
-    listing.get_by_role("button", name="Try again").wait_for()
+    listing.get_by_role("button", name="Retry").wait_for()
     picture(page, "results-unknown")
 
 

@@ -120,7 +120,8 @@ def test_a_single_rank_has_no_variables_that_make_libraries_look_for_companions(
 def test_ranks_may_share_the_network_of_the_host(host):
     engine = host.engine(network="host")
 
-    error, log = run(engine, "echo $MASTER_ADDR $MASTER_PORT $(hostname | cut -d- -f1)", nodes=2)
+    command = "grep -q $(hostname)$ /etc/hosts && echo $MASTER_ADDR $MASTER_PORT $(hostname | cut -d- -f1)"
+    error, log = run(engine, command, nodes=2)
 
     assert error == ""
     (first, second) = sorted(log.splitlines())
@@ -290,17 +291,22 @@ def test_a_container_that_somebody_else_kills_or_removes_is_told_as_such(host, e
 
 
 def test_one_question_is_about_all_jobs_and_none_is_asked_without_jobs(host, podman):
-    engine = host.engine(query_s=0.1, longest_query_s=600)
+    engine = host.engine(query_s=0.1, longest_query_s=5)
     jobs = [engine.start(task("echo began; sleep 1000")) for _ in range(4)]
     for job in jobs:
         follow(job, until="began")
     names = podman.containers()
     asked = podman.commands.count("ps")
 
-    eventually(lambda: all(engine.roster.status(name).startswith("Up") for name in names))
+    def all_known_to_run():
+        for job in jobs:
+            job.poll()
+        return all(engine.roster.status(name).startswith("Up") for name in names)
+
+    eventually(all_known_to_run)
 
     assert len(names) == 4
-    assert podman.commands.count("ps") - asked <= 2
+    assert podman.commands.count("ps") - asked < len(names)
     for job in jobs:
         job.close()
     eventually(lambda: engine.roster._thread is None)

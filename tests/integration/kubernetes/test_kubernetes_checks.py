@@ -26,7 +26,7 @@ def test_where_everything_is_there_it_is_named_and_nothing_is_made(replayed):
     text = said(findings)
     assert "Kubernetes v1.36.2 at http://127.0.0.1" in text
     assert "namespace jobs" in text
-    assert "1 nodes with 8 processors and 15 GiB" in text
+    assert "1 node with 8 processors and 15 GiB" in text
     assert "claim files, ReadWriteMany" in text
     assert "not fetched now" in text
     assert {method for method, path, _ in replayed.replay.requests if "accessreviews" not in path} == {"GET"}

@@ -59,7 +59,9 @@ def attributes(process):
 
 
 def test_a_project_runs_and_its_results_come_home(site, worker):
-    program = "from pathlib import Path; print(Path('data/in.txt').read_text()); Path('result/out.txt').write_text('42')"
+    program = (
+        "from pathlib import Path; print(Path('data/in.txt').read_text()); Path('result/out.txt').write_text('42')"
+    )
     fields, result = site.project({"main.py": program}, data={"in.txt": "given"})
     base = fields["env"]["PROJECT_DIR"]
     data = fields["fs"].dirs[1].dir
@@ -107,7 +109,7 @@ def test_an_image_that_is_not_there_fails_the_process_with_what_the_cluster_says
 
 
 def test_a_worker_that_is_killed_is_followed_by_one_that_takes_its_jobs_up(site):
-    command = "for n in $(seq 0 79); do echo line $n; sleep 0.1; done; exit 3"
+    command = "for n in $(seq 0 49); do echo line $n; sleep 0.1; done; exit 3"
     key = PrivateKey.generate()
     first = start(site, key)
     process_id = site.submit(f"sh -c '{command}'")
@@ -121,7 +123,7 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_takes_its_jobs_up(site)
         second.kill()
         second.wait()
     assert process.errors == ["Exit status 3"]
-    assert site.log(process_id).splitlines() == [f"line {n}" for n in range(80)]
+    assert site.log(process_id).splitlines() == [f"line {n}" for n in range(50)]
     assert len(site.grounds.replay.created) == 1
 
 

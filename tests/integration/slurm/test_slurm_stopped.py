@@ -131,10 +131,12 @@ def test_a_program_that_needs_too_much_memory_is_told_so(nodes):
 
 
 def test_a_job_that_slurm_starts_again_goes_on(nodes, cluster):
-    line = 'echo "try ${SLURM_RESTART_COUNT:-0}"; [ -n "$SLURM_RESTART_COUNT" ] || sleep 600'
+    line = 'echo "try ${SLURM_RESTART_COUNT:-0}"; [ -n "$SLURM_RESTART_COUNT" ] || exec sleep 600'
     for ranks in (1, 2):
         follower = Follower(nodes.engine().start(task(line, nodes=ranks)))
-        follower.until(lambda follower=follower: follower.text and follower.job.attributes)
+        follower.until(
+            lambda follower=follower, ranks=ranks: follower.text.count("try") == ranks and follower.job.attributes
+        )
 
         cluster.run("scontrol", "requeue", follower.job.attributes["SLURM-JOBID"])
 

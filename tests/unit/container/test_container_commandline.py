@@ -28,7 +28,7 @@ from pollinator_magic.executors.engine import Task
 BOTH_KNOW = {
     *("--cpus", "--device", "--entrypoint", "--env", "--gpus", "--hostname", "--label", "--log-driver", "--memory"),
     *("--memory-swap", "--mount", "--name", "--network", "--read-only", "--security-opt", "--stop-timeout", "--tmpfs"),
-    "--user",
+    *("--user", "--add-host"),
 }
 """Options of `docker create` (24) that `podman create` has with the same meaning, read in the manuals of both."""
 SWITCHES = {"--read-only"}
@@ -143,6 +143,16 @@ def test_accelerators_are_named_one_by_one_or_together(tmp_path):
 
     assert [value for name, value in one_by_one if name == "--device"] == list(devices)
     assert ("--gpus", '"device=0,1"') in together
+
+
+@pytest.mark.parametrize("network", ["host", "none"])
+def test_in_a_network_without_addresses_the_names_of_nodes_are_this_host(tmp_path, network):
+    found = options(words(tmp_path, network=network, nodes=2))
+
+    assert [value for name, value in found if name == "--add-host"] == [
+        f"{NAMES.host(node)}:127.0.0.1" for node in (0, 1)
+    ]
+    assert "--add-host" not in words(tmp_path, network="site", nodes=2)
 
 
 def test_names_lead_back_to_the_process(tmp_path):

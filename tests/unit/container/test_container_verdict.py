@@ -78,7 +78,7 @@ def test_answers_of_podman_and_docker_are_read_alike():
 @pytest.mark.parametrize(
     "said",
     [
-        "Error: unable to start container: crun: executable file `/bin/sh` not found in $PATH: No such file or directory",
+        "Error: crun: executable file `/bin/sh` not found in $PATH: No such file or directory",
         'OCI runtime error: runc create failed: exec: "/bin/sh": stat /bin/sh: no such file or directory',
         'exec: "/bin/sh": executable file not found in $PATH',
     ],

@@ -15,7 +15,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from pollinator_magic.colonies.client import Colonies
-from pollinator_magic.colonies.models import Capabilities, Conditions, Executor, FunctionSpec, Gpu, Hardware
+from pollinator_magic.colonies.models import (
+    Capabilities,
+    Conditions,
+    Executor,
+    FunctionSpec,
+    Gpu,
+    Hardware,
+    WorkflowSpec,
+)
 from pollinator_magic.jobs import Job, Session
 from pollinator_magic.notebook import completion, eyes
 from pollinator_magic.notebook import lookout as lookout_module
@@ -169,6 +177,18 @@ def test_processes_are_offered_by_short_id_and_by_the_variables_that_hold_jobs(c
     assert set(offered(f"%pollinator logs {cancelled[:4]}")) == {cancelled[:12]}
     assert cancelled[:12] not in offered("%pollinator cancel ")
     assert {waiting[:12], "fit"} <= set(offered("%pollinator cancel "))
+
+
+def test_graphs_are_offered_where_they_can_be_meant(colony, lookout, offered):
+    conditions = {"colonyname": colony.colony, "executornames": ["lumi-std"], "executortype": "container-executor"}
+    specs = [FunctionSpec(nodename=name, funcname="execute", conditions=Conditions(**conditions)) for name in "ba"]
+    with Colonies(colony.server, colony.colony, colony.user_key) as client:
+        graph = client.submit_workflow(WorkflowSpec(functionspecs=specs)).processgraphid
+    lookout.look(Topic.PROCESSES, 30)
+
+    assert offered(f"%pollinator attach {graph[:6]}") == {graph[:12]: "graph of a, b"}
+    assert graph[:12] in offered("%pollinator graph attach ")
+    assert graph[:12] not in offered("%pollinator logs ")
 
 
 def test_a_colony_that_does_not_answer_costs_one_short_wait_and_no_word(offered, lookout, mute, point_at, capfd):

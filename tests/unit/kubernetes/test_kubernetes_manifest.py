@@ -86,7 +86,7 @@ tasks = st.builds(
 )
 
 
-@settings(max_examples=40 if settings().max_examples < 1000 else 1000)  # the schemas take their time
+@settings(max_examples=25 if settings().max_examples < 1000 else 1000)  # the schemas take their time
 @given(tasks, st.sampled_from([SITE, FULL]))
 def test_every_task_is_a_job_that_kubernetes_takes_and_nothing_of_it_is_changed(one, site):
     made = json.loads(json.dumps(job(one, site)))
