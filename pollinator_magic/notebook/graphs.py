@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.display import display
 
@@ -24,6 +23,7 @@ from pollinator_magic.notebook.collected import collected
 from pollinator_magic.notebook.gallery import results_bundle, show_results, static_results
 from pollinator_magic.notebook.graphcard import GraphCard
 from pollinator_magic.notebook.graphface import drawn_steps
+from pollinator_magic.notebook.manyview import ManyView
 from pollinator_magic.screen import describe_connection
 
 if TYPE_CHECKING:
@@ -32,14 +32,10 @@ if TYPE_CHECKING:
     from pollinator_magic.commands import Context
     from pollinator_magic.jobs.graph import Graph, StepRow
     from pollinator_magic.jobs.listeners import Change
-    from pollinator_magic.notebook.following import Reader
     from pollinator_magic.options import RunOptions
     from pollinator_magic.project import Project, Runner
-    from pollinator_magic.screen import Ending
 
 _log = logging.getLogger(__name__)
-
-_TELL_EVERY_S = 5.0
 
 
 def collect(context: Context, project: Project, options: RunOptions, source: str | None, runner: Runner | None) -> None:
@@ -79,22 +75,14 @@ def draw(rows: Sequence[StepRow]) -> None:
     display(drawn_steps(rows), raw=True)
 
 
-class NotebookGraphView:
+class NotebookGraphView(ManyView):
     """A graph in the cell that follows it."""
 
     def __init__(self, graph: Graph, *, quiet: bool) -> None:
         self._graph, self._quiet = graph, quiet
         self._card = GraphCard()
         self._card.begin(graph)
-        self._told, self._told_s = "", time.monotonic()
-
-    @property
-    def left(self) -> bool:
-        """Whether the user has asked to go on without following."""
-        return self._card.left
-
-    def begin(self, reader: Reader[Any]) -> None:
-        """Take note that the graph is followed from now on."""
+        super().__init__(graph, self._card, "the graph")
 
     def handle(self, event: Change) -> None:
         """Show in the card what happened."""
@@ -104,24 +92,6 @@ class NotebookGraphView:
             self._card.change()
         else:
             self._card.note(describe_connection(event))
-
-    def tick(self) -> None:
-        """In a terminal, say now and then how far the steps are; a live card does so by itself."""
-        if self._card.live or time.monotonic() - self._told_s < _TELL_EVERY_S:
-            return
-        now, self._told_s = self._graph.summary, time.monotonic()
-        if now != self._told:
-            self._told = now
-            print(now, flush=True)  # noqa: T201  ordinary cell output is what is meant
-
-    def interrupted(self, window_s: float) -> None:
-        """Say that following ends, and that a second interrupt cancels."""
-        print(f"Interrupted. Interrupt once more within {window_s:g} s to cancel the graph.", flush=True)  # noqa: T201
-
-    def end(self, ending: Ending | None) -> None:
-        """Take note that the graph is not followed any more; None if it cannot be."""
-        if ending is None:
-            self._card.give_up()
 
     def finish(self) -> None:
         """Bring what the steps left, and show it: the results below the card."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.display import display
 
@@ -24,6 +23,7 @@ from pollinator_magic.jobs.submission import preview
 from pollinator_magic.jobs.sweep import check, submit_each
 from pollinator_magic.notebook.groupcard import GroupCard
 from pollinator_magic.notebook.groupface import rows_text, values_html
+from pollinator_magic.notebook.manyview import ManyView
 from pollinator_magic.screen import Ending, describe_connection
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pollinator_magic.jobs import Session
     from pollinator_magic.jobs.group import Group
     from pollinator_magic.jobs.listeners import Change
-    from pollinator_magic.notebook.following import Reader
     from pollinator_magic.options import RunOptions
     from pollinator_magic.project import Project, Runner
     from pollinator_magic.screen import Screen
@@ -41,23 +40,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _HINT = "`_.wait()` waits for them, `_.cancel()` cancels them, `_.frame()` shows what they returned."
-_TELL_EVERY_S = 5.0
 
 
-class GroupView:
+class GroupView(ManyView):
     """A group in the cell that follows it."""
 
     def __init__(self, group: Group, card: GroupCard, *, quiet: bool) -> None:
         self._group, self._card, self._quiet = group, card, quiet
-        self._told, self._told_s = "", time.monotonic()
-
-    @property
-    def left(self) -> bool:
-        """Whether the user has asked to go on without following."""
-        return self._card.left
-
-    def begin(self, reader: Reader[Any]) -> None:
-        """Take note that the group is followed from now on."""
+        super().__init__(group, card, "all jobs")
 
     def handle(self, event: Change) -> None:
         """Show that a job is in another state, or what became of the connection."""
@@ -65,24 +55,6 @@ class GroupView:
             self._card.change()
         elif isinstance(event, ConnectionLost | ConnectionBack):
             self._card.note(describe_connection(event))
-
-    def tick(self) -> None:
-        """In a terminal, say now and then how far the jobs are; a live card does so by itself."""
-        if self._card.live or time.monotonic() - self._told_s < _TELL_EVERY_S:
-            return
-        now, self._told_s = self._group.summary, time.monotonic()
-        if now != self._told:
-            self._told = now
-            print(now, flush=True)  # noqa: T201  ordinary cell output is what is meant
-
-    def interrupted(self, window_s: float) -> None:
-        """Say that following ends, and that a second interrupt cancels."""
-        print(f"Interrupted. Interrupt once more within {window_s:g} s to cancel all jobs.", flush=True)  # noqa: T201
-
-    def end(self, ending: Ending | None) -> None:
-        """Take note that the group is not followed any more; None if it cannot be."""
-        if ending is None:
-            self._card.give_up()
 
     def finish(self) -> None:
         """Bring what the jobs returned, and show it."""
