@@ -534,7 +534,8 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, things[name]
 
     def _authenticate(self) -> None:
-        if self.headers.get("Authorization") != f"Bearer {self.cluster.token}":
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        if (scheme.lower(), token) != ("bearer", self.cluster.token):
             raise Refusal(401, "Unauthorized", "Unauthorized")
 
     def _authorize(self, resource: str, name: str | None, part: str | None) -> None:

@@ -16,9 +16,9 @@ from pollinator_magic.executors.kinds import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pollinator_magic.executors.container.runtime import Info
     from pollinator_magic.executors.container.settings import ContainerSettings
 
-_CONTROLLERS = frozenset({"cpu", "memory"})
 _LITTLE_SPACE = 10 << 30
 _GIB = 1 << 30
 _LOWER_LIMITS = (
@@ -63,13 +63,14 @@ def check(settings: ContainerSettings, fs_dir: Path) -> Iterator[Finding]:
     runtime = Runtime(program)
     try:
         yield Finding(f"{runtime.name} {runtime.version()}")
-        yield from _store(runtime)
-        yield from _limits(settings, runtime)
+        info = runtime.info()
+        yield from _store(runtime, info)
+        yield from _limits(settings, info)
         yield from _trial(settings, runtime)
     except RuntimeTrouble as trouble:
         yield Finding(f"{program} does not work: {trouble}", good=False, remedy=_remedy(str(trouble)))
         return
-    yield from _user(settings, runtime)
+    yield from _user(settings, info)
     yield from _volumes(settings)
     engine = ContainerEngine(settings, fs_dir)
     gpus = f", {len(settings.gpus)} GPUs" if settings.gpus else ""
@@ -77,61 +78,44 @@ def check(settings: ContainerSettings, fs_dir: Path) -> Iterator[Finding]:
     yield Finding(f"{cpu / 1000:g} processors, {memory / _GIB:.1f} GiB of memory{gpus} for jobs")
 
 
-def _store(runtime: Runtime) -> Iterator[Finding]:
+def _store(runtime: Runtime, info: Info) -> Iterator[Finding]:
     """Look at where images and containers lie."""
-    root = Path(
-        runtime.ask("info", "--format", "{{.DockerRootDir}}" if runtime.is_docker else "{{.Store.GraphRoot}}").strip()
-    )
-    driver = runtime.ask(
-        "info", "--format", "{{.Driver}}" if runtime.is_docker else "{{.Store.GraphDriverName}}"
-    ).strip()
-    what = f"images and containers in {root} ({driver})"
-    if runtime.is_docker and not os.access(root, os.R_OK):  # the daemon's, and not ours to see
+    what = f"images and containers in {info.store} ({info.driver})"
+    if runtime.is_docker and not os.access(info.store, os.R_OK):  # the daemon's, and not ours to see
         yield Finding(what)
         return
-    if not os.access(root, os.W_OK):
+    if not os.access(info.store, os.W_OK):
         yield Finding(f"{what}: cannot be written", good=False, remedy="Choose another graphroot in storage.conf.")
         return
-    if driver == "vfs":
+    if info.driver == "vfs":
         yield Finding(
             f"{what}: each container is a whole copy of its image",
             good=False,
             remedy='Set driver = "overlay" in storage.conf where the file system allows it.',
             fatal=False,
         )
-    free = shutil.disk_usage(root).free
-    yield Finding(
-        f"{what}, {free / _GIB:.1f} GiB free",
-        good=free > _LITTLE_SPACE,
-        remedy=""
-        if free > _LITTLE_SPACE
-        else f"Free some space there: `{runtime.program} image prune --all` may help.",
-        fatal=False,
-    )
+    free = shutil.disk_usage(info.store).free
+    what = f"{free / _GIB:.1f} GiB free in {info.store}"
+    if free > _LITTLE_SPACE:
+        yield Finding(what)
+    else:
+        remedy = f"Free some space there: `{runtime.program} image prune --all` may help."
+        yield Finding(what, good=False, remedy=remedy, fatal=False)
 
 
-def _limits(settings: ContainerSettings, runtime: Runtime) -> Iterator[Finding]:
+def _limits(settings: ContainerSettings, info: Info) -> Iterator[Finding]:
     """Look at whether processors and memory of containers can be limited."""
     if not settings.limits:
         yield Finding("processors and memory of jobs are not limited")
-        return
-    if runtime.is_docker:
-        able = runtime.ask("info", "--format", "{{.MemoryLimit}} {{.CPUCfsQuota}}").split() == ["true", "true"]
-        refused = False
-    else:
-        known = '{{.Host.CgroupsVersion}} {{join .Host.CgroupControllers " "}}'
-        version, *controllers = runtime.ask("info", "--format", known).split()
-        able = set(controllers) >= _CONTROLLERS
-        refused = version != "v1"  # there, podman only says that it ignores limits
-    if able:
+    elif info.can_limit:
         yield Finding("processors and memory of jobs are limited by cgroups")
-        return
-    yield Finding(
-        "containers cannot be limited: the cgroup controllers cpu and memory are not delegated to this user",
-        good=False,
-        remedy="Delegate them (systemd: Delegate=cpu memory pids for user@.service), or set limits = false.",
-        fatal=refused,
-    )
+    else:
+        yield Finding(
+            "containers cannot be limited: the cgroup controllers cpu and memory are not delegated to this user",
+            good=False,
+            remedy="Delegate them (systemd: Delegate=cpu memory pids for user@.service), or set limits = false.",
+            fatal=info.refuses_limits,
+        )
 
 
 def _trial(settings: ContainerSettings, runtime: Runtime) -> Iterator[Finding]:
@@ -167,8 +151,8 @@ def _present(settings: ContainerSettings, runtime: Runtime) -> str:
     return ""
 
 
-def _user(settings: ContainerSettings, runtime: Runtime) -> Iterator[Finding]:
-    if os.geteuid() == 0 and not settings.user and runtime.runs_as_root():
+def _user(settings: ContainerSettings, info: Info) -> Iterator[Finding]:
+    if os.geteuid() == 0 and not settings.user and info.root_is_root:
         yield Finding(
             "jobs run as root in their containers, which is root of this host",
             good=False,

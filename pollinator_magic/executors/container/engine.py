@@ -15,6 +15,8 @@ import psutil
 from pollinator_magic.colonies.models import Capabilities, Gpu, Hardware, Software
 from pollinator_magic.executors.container.commandline import (
     EXECUTOR_LABEL,
+    INIT,
+    Names,
     executor_name,
     job_label,
     list_words,
@@ -28,9 +30,10 @@ from pollinator_magic.executors.container.shares import Devices, Fetching
 from pollinator_magic.executors.engine import Capacity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from pollinator_magic.executors.container.record import Record
     from pollinator_magic.executors.container.settings import ContainerSettings
     from pollinator_magic.executors.engine import Task
 
@@ -111,7 +114,7 @@ class ContainerEngine:
             if record:
                 self.devices.claim(process_id, record.devices)
         try:
-            if not self.settings.user and os.geteuid() != 0 and self.runtime.runs_as_root():
+            if not self.settings.user and os.geteuid() != 0 and self.runtime.info().root_is_root:
                 self.user = f"{os.geteuid()}:{os.getegid()}"
             self._remove_strays()
         except RuntimeTrouble as trouble:
@@ -165,7 +168,8 @@ class ContainerEngine:
         """End and remove everything that belongs to a process's job; raise RuntimeTrouble or OSError."""
         files = self.files(process_id)
         record = files.record
-        self._remove_containers(job_label(self.name, process_id))
+        if record is None or not self._removed(self._containers(process_id, record)):
+            self._remove_containers(job_label(self.name, process_id))
         if record and record.network:
             with suppress(RuntimeTrouble):  # it may never have been made
                 self.runtime.ask("network", "rm", record.network)
@@ -194,15 +198,24 @@ class ContainerEngine:
                 self.remove(process_id)
                 return
 
+    def _removed(self, containers: Sequence[str]) -> bool:
+        """Remove containers; return whether that is done, which it is not if some of them are not there."""
+        try:
+            self.runtime.ask("rm", "--force", "--volumes", *containers)
+        except RuntimeTrouble:
+            return False
+        return True
+
+    def _containers(self, process_id: str, record: Record) -> list[str]:
+        """Return the names of the containers that a job should have."""
+        names = Names(self.name, process_id, record.attempt)
+        ranks = [*([INIT] if record.own_image else []), *range(record.ranks)]
+        return [names.container(number) for number in ([INIT] if record.stage == "init" else ranks)]
+
     def _remove_containers(self, label: str) -> None:
         names = list(standings(self.runtime.ask(*list_words(label))))
-        if not names:
-            return
-        try:
-            self.runtime.ask("rm", "--force", "--volumes", *names)
-        except RuntimeTrouble:
-            if standings(self.runtime.ask(*list_words(label))):  # else somebody else was faster
-                raise
+        if names and not self._removed(names) and standings(self.runtime.ask(*list_words(label))):
+            raise RuntimeTrouble(f"{self.runtime.program} does not remove containers.")
 
     def _remove_strays(self) -> None:
         """Remove containers that nothing is known of: the command that makes one may outlive its executor."""

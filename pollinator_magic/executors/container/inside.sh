@@ -4,6 +4,7 @@
 # have long names, because those of the job lie in the same shell.
 
 exec >> /.pollinator-log 2>&1 < /dev/null
+echo begun >> /.pollinator-end
 
 if [ "$2" -gt 0 ]; then # should nobody be there any more to end it in time
     (

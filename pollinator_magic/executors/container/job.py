@@ -18,7 +18,7 @@ from pollinator_magic.errors import PollinatorError
 from pollinator_magic.executors.container.commandline import INIT, WITHOUT_ADDRESSES, Names, left_out, word_of
 from pollinator_magic.executors.container.following import Following, Member
 from pollinator_magic.executors.container.joblog import JobLog
-from pollinator_magic.executors.container.record import Record
+from pollinator_magic.executors.container.record import Record, end_text
 from pollinator_magic.executors.container.roster import GONE, is_lost
 from pollinator_magic.executors.container.stages import StageFailed, Stages
 from pollinator_magic.executors.engine import Outcome
@@ -166,6 +166,7 @@ class ContainerJob:
         record = Record(
             attempt=attempt,
             stage="init" if apart else "ranks",
+            ranks=task.ranks,
             image=image,
             network=self._names(attempt).network if own_network else "",
             devices=devices,
@@ -183,7 +184,7 @@ class ContainerJob:
         if record is not self._record:
             yield from self._stages.create(names, self._files, ranks, record)
         elif not record.started:
-            containers = yield from self._not_started(containers)
+            containers = yield from self._not_started(containers, ranks)
         else:
             containers = []
         if containers:
@@ -193,8 +194,9 @@ class ContainerJob:
         self._attributes = {"NODES": socket.gethostname()}
         return record
 
-    def _not_started(self, containers: Sequence[str]) -> Generator[None, None, list[str]]:
+    def _not_started(self, containers: Sequence[str], ranks: Sequence[Rank]) -> Generator[None, None, list[str]]:
         """Return which of the containers that an earlier life was about to start it has only made."""
+        begun = {container for container, rank in zip(containers, ranks, strict=True) if end_text(rank.end)}
         self._engine.roster.watch(containers)
         try:
             while not all(statuses := [self._engine.roster.status(one) for one in containers]):
@@ -203,9 +205,10 @@ class ContainerJob:
                 yield
         finally:
             self._engine.roster.forget(containers)
-        if GONE in statuses and all(status == GONE or is_lost(status) for status in statuses):
+        if not begun and GONE in statuses and all(status == GONE or is_lost(status) for status in statuses):
             raise _NeverBegan
-        return [one for one, status in zip(containers, statuses, strict=True) if is_lost(status)]
+        made = {container for container, status in zip(containers, statuses, strict=True) if is_lost(status)}
+        return sorted(made - begun)
 
     def _keep_init(self, record: Record) -> Generator[None, None, Record]:
         """Have the ranks begin where the init-cmd has ended."""

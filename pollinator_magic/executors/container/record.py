@@ -36,6 +36,8 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     attempt: str
     stage: Literal["init", "ranks"]
     """What runs: the init-cmd alone, or the ranks."""
+    ranks: int
+    """How many there are."""
     started: bool = False
     """Whether all containers of this stage were certainly started."""
     image: str = ""

@@ -82,6 +82,7 @@ class Roster:
 
     def _ask_on(self) -> None:
         interval_s = self._shortest_s
+        self._wait(time.monotonic(), interval_s)  # short jobs end before
         while watched := self._names():
             began = time.monotonic()
             changed = self._ask(watched)

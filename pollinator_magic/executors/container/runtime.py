@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,31 @@ _SHOWN_BYTES = 2000
 _BESIDE_THE_POINT = re.compile(
     r"^WARN|level=(?:warning|info|debug)|not supported and ignored|^Run .* for more information$"
 )
+_DOCKER_INFO = "{{.DockerRootDir}}\t{{.Driver}}\t{{.MemoryLimit}}\t{{.CPUCfsQuota}}\t{{.SecurityOptions}}"
+_PODMAN_INFO = (
+    "{{.Store.GraphRoot}}\t{{.Store.GraphDriverName}}\t{{.Host.CgroupsVersion}}\t"
+    '{{join .Host.CgroupControllers " "}}\t{{.Host.Security.Rootless}}'
+)
 _SECRET_PREFIXES = ("COLONIES_", "AWS_", "EXECUTOR_", "POLLINATOR_")
 
 
 class RuntimeTrouble(PollinatorError):
     """A command of the runtime that failed; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a runtime says of itself."""
+
+    store: Path
+    """Where images and containers lie."""
+    driver: str
+    can_limit: bool
+    """Whether processors and memory of containers can be limited."""
+    refuses_limits: bool
+    """Whether a container with limits fails; else they are ignored."""
+    root_is_root: bool
+    """Whether root in a container is root of this host."""
 
 
 class Runtime:
@@ -55,11 +76,16 @@ class Runtime:
             "version", "--format", "{{.Server.Version}}" if self.is_docker else "{{.Client.Version}}"
         ).strip()
 
-    def runs_as_root(self) -> bool:
-        """Whether root in a container is root of this host."""
+    def info(self) -> Info:
+        """Return what it says of itself; raise RuntimeTrouble if it does not work."""
+        words = self.ask("info", "--format", _DOCKER_INFO if self.is_docker else _PODMAN_INFO).strip("\n").split("\t")
+        if len(words) != len(_DOCKER_INFO.split("\t")):
+            raise RuntimeTrouble(f"{self.program} says of itself what nobody can read: {words!r}.")
+        store, driver, first, second, third = words
         if self.is_docker:
-            return "rootless" not in self.ask("info", "--format", "{{.SecurityOptions}}")
-        return self.ask("info", "--format", "{{.Host.Security.Rootless}}").strip() == "false"
+            return Info(Path(store), driver, [first, second] == ["true", "true"], False, "rootless" not in third)
+        can_limit = set(second.split()) >= {"cpu", "memory"}
+        return Info(Path(store), driver, can_limit, not can_limit and first != "v1", third == "false")
 
     def ask(self, *words: str) -> str:
         """Run a command to its end and return what it says; raise RuntimeTrouble if it fails."""

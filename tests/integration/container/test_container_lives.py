@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from container_host import eventually, follow, run, task
 
@@ -184,6 +185,23 @@ def test_a_job_runs_once_whatever_its_executor_was_doing_when_it_was_killed(host
     assert (host.fs_dir / "runs").read_text() == "r\n" * nodes
     host.engine()  # which removes what the killed one's last command may have made since
     assert host.left() == set()
+
+
+def test_a_job_that_has_begun_is_not_begun_again_though_its_executor_could_not_note_it(host, podman):
+    first = host.engine()
+    job = first.start(task("echo r >> /cfs/runs; sleep 1000"))
+    eventually(lambda: job.poll() or (host.fs_dir / "runs").exists())
+    first.close()
+    files = first.files(job.process_id)
+    files.note(msgspec.structs.replace(files.record, started=False))
+    podman.run("rm", "--force", *podman.containers())
+
+    taken = host.engine().resume(job._task, "")
+    error, _ = follow(taken)
+    taken.close()
+
+    assert error.startswith("The container was removed, not through the colony.")
+    assert (host.fs_dir / "runs").read_text() == "r\n"
 
 
 def test_a_host_that_was_started_anew_is_told_as_such(host, podman, engine):

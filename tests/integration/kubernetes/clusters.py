@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from dataclasses import replace
 
@@ -39,7 +40,7 @@ class Grounds:
         self.engines = []
 
     def settings(self, **more):
-        own = {"image": IMAGE, "start_patience_s": 3, "grace_s": 1, **more}
+        own = {"image": IMAGE, "start_patience_s": 3, "grace_s": 1, "query_s": 0.2, **more}
         if self.replay:
             return KubernetesSettings(**{"kubeconfig": str(self.replay.kubeconfig), "claim": "files", **own})
         claim = {"claim": CLAIM, "sub_path": self.fs_dir.name} if CLAIM_DIR else {}
@@ -72,6 +73,7 @@ class Grounds:
             engine.close()
         if self.replay:
             self.replay.close()
+        shutil.rmtree(self.fs_dir, ignore_errors=True)
 
 
 def finish(job, *, within_s=90.0):

@@ -145,6 +145,12 @@ def test_a_pod_that_is_deleted_was_deleted_by_somebody_else():
     assert standing(task(), failed, []) == state
 
 
+def test_that_a_pod_is_being_deleted_is_known_before_it_has_ended():
+    ending = pod(running={}, deleted="2099-01-01T00:00:00Z")
+    error = "A pod of the Kubernetes job was deleted by somebody else."
+    assert standing(task(), job(), [ending]) == Standing(error=error)
+
+
 def test_a_program_that_ends_well_while_its_pod_is_deleted_has_ended_well():
     assert standing(task(), job(), [pod(phase="Succeeded", deleted="2026-11-22T08:11:59Z")]) == Standing(ended=True)
 
