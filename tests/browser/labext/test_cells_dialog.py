@@ -177,7 +177,7 @@ def test_the_dialog_says_why_no_executors_are_listed(new_notebook, lab):
 
     open_dialog(page, 0, BUTTON)
 
-    trouble = dialog(page).get_by_role("status")
+    trouble = dialog(page).locator(".pollinator-Picker-trouble")
     trouble.get_by_text("The embedded colony is not running.").wait_for()
     assert trouble.locator("code").inner_text() == "%%pollinate local"
     assert "`" not in trouble.inner_text()

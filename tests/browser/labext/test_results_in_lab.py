@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pollinator_magic.jobs import Job, Session
+from pollinator_magic.jobs.ledger import Ledger
 from tests.browser.cells import LOAD, RUN_ALL, output, picture
 from tests.browser.jupyterlab import TOKEN
 from tests.browser.labext.elsewhere import run_elsewhere
@@ -118,7 +119,8 @@ def test_a_listing_shows_pictures_is_used_by_keys_and_is_there_again_after_a_rel
 def test_a_listing_says_which_results_it_leaves_out(lab, in_lab):
     run_elsewhere(lab, lab.root / "unsafe", "open('result/fit.csv', 'w').write('x')")
     with Session(colony_of(lab).connection()) as session:
-        done = Job.attach(session, lab.get("pollinator-magic/jobs").json()["jobs"][0]["id"])
+        *_, newest = Ledger(lab.home).read()
+        done = Job.attach(session, newest)
         file = session.client.file_named(done.result_label, "fit.csv")
         file.name = "evil\n.csv"
         session.client.add_file(file)

@@ -905,8 +905,11 @@ body.pollinator-can-cancel button.pollinator-cancel {
   flex: none;
 }
 
+/* Not inline, or it would be underlined with a link that it stands before. */
 .pollinator-Row-line > * + *::before {
+  color: var(--jp-ui-font-color2);
   content: '\xb7';
+  display: inline-block;
   padding: 0 4px;
 }
 
