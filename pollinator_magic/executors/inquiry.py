@@ -46,6 +46,10 @@ class Inquiry(ABC, Generic[T]):
     def ask(self, names: Collection[str]) -> Mapping[str, T]:
         """Ask how these stand; raise PollinatorError if there is no answer, which is nobody's end."""
 
+    def is_same(self, before: T | None, now: T | None) -> bool:
+        """Whether nothing has happened between two answers."""
+        return before == now
+
     def watch(self, *names: str) -> None:
         """Ask about these from now on."""
         with self._changed:
@@ -139,4 +143,4 @@ class Inquiry(ABC, Generic[T]):
                 elif name in missing & self._missed:
                     self._standings[name] = self._gone
             self._missed = missing
-            return self._standings != before
+            return not all(self.is_same(before[name], now) for name, now in self._standings.items())

@@ -16,7 +16,7 @@ const MOST_CHARACTERS = 200_000;
 export class Details extends ReactWidget {
   constructor(
     private readonly job: Job,
-    private readonly openNotebook: (path: string) => void,
+    private readonly openNotebook: (path: string, cell: string) => void,
     private readonly trans: TranslationBundle
   ) {
     super();
@@ -64,14 +64,16 @@ interface IProps {
   details: IJobDetails;
   /** Whether anybody sees it. */
   seen: boolean;
-  openNotebook: (path: string) => void;
+  openNotebook: (path: string, cell: string) => void;
   trans: TranslationBundle;
 }
 
 function All({ job, details, seen, openNotebook, trans }: IProps): React.JSX.Element {
   return (
     <>
-      {details.why && <p className="pollinator-Details-why">{details.why}</p>}
+      {details.why && (
+        <p className="pollinator-Details-why">{trans.__('Waiting: %1.', details.why)}</p>
+      )}
       {details.errors.length > 0 && (
         <Part title={trans.__('Errors')}>
           <ul className="pollinator-Details-errors">
@@ -89,7 +91,7 @@ function All({ job, details, seen, openNotebook, trans }: IProps): React.JSX.Ele
                 type="button"
                 className="pollinator-Details-link"
                 title={trans.__('Open %1', details.notebook)}
-                onClick={() => openNotebook(details.notebook)}
+                onClick={() => openNotebook(details.notebook, details.cell)}
               >
                 {details.notebook}
               </button>

@@ -47,7 +47,7 @@ export class JobContent extends SplitPanel {
     this.log = new LogPane((cursor, size) => colony.api.log(id, cursor, size), trans);
     this.details = new Details(
       this.job,
-      path => void commands.execute('docmanager:open', { path }),
+      (path, cell) => void commands.execute('pollinator:open-notebook', { path, cell }),
       trans
     );
     this.addWidget(this.log);
@@ -103,6 +103,7 @@ export class JobView extends MainAreaWidget<JobContent> {
     this.title.label = trans.__('Job %1', short(jobId));
     this.title.caption = trans.__('Job %1', jobId);
     this.title.icon = pollinatorIcon;
+    this.title.dataset = { pollinator: 'job' };
     this.title.closable = true;
     this.fill();
   }

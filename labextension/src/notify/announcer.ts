@@ -14,7 +14,7 @@ import {
   sentence,
   type Wanted
 } from './announcement';
-import type { Notebooks } from './notebooks';
+import type { Notebooks } from '../panel/notebooks';
 
 /** What ends within this time is told of together. */
 const GATHER_MS = 1_000;

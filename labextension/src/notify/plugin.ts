@@ -11,7 +11,7 @@ import { IColony } from '../colony/plugin';
 import { Announcer } from './announcer';
 import type { Wanted } from './announcement';
 import { Listener } from './listener';
-import { Notebooks } from './notebooks';
+import { Notebooks } from '../panel/notebooks';
 
 const ID = 'pollinator-magic:notify';
 

@@ -2,17 +2,20 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard, showErrorMessage, type ICommandPalette } from '@jupyterlab/apputils';
+import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { told } from '../colony/api';
 import type { Where } from '../colony/types';
 import type { IShared } from './context';
 import { pollinatorIcon } from './icons';
+import { Notebooks } from './notebooks';
 import { PANEL_ID } from './panel';
 
 export const OPEN_PANEL = 'pollinator:open-panel';
 export const COPY_JOB_ID = 'pollinator:copy-job-id';
 export const COPY_EXECUTOR = 'pollinator:copy-executor';
+const OPEN_NOTEBOOK = 'pollinator:open-notebook';
 export const RETRY = 'pollinator:retry';
 export const SWITCH_COLONY = 'pollinator:switch-colony';
 
@@ -21,6 +24,7 @@ type Args = ReadonlyPartialJSONObject;
 export function addCommands(
   app: JupyterFrontEnd,
   { colony, trans }: IShared,
+  documents: IDocumentManager | null,
   palette: ICommandPalette | null
 ): void {
   const { commands, shell } = app;
@@ -52,6 +56,22 @@ export function addCommands(
     execute: args => Clipboard.copyToSystem(text(args, 'name')),
     describedBy: { args: object({ name: trans.__('The name of the executor') }) }
   });
+
+  if (documents !== null) {
+    const notebooks = new Notebooks(app, documents);
+    commands.addCommand(OPEN_NOTEBOOK, {
+      label: trans.__('Open Notebook at the Cell'),
+      caption: trans.__('Show the cell that has submitted the job'),
+      isVisible: args => text(args, 'path') !== '',
+      execute: args => notebooks.open(text(args, 'path'), text(args, 'cell')),
+      describedBy: {
+        args: object({
+          path: trans.__("Where the notebook lies below the server's directory"),
+          cell: trans.__('The ID of the cell')
+        })
+      }
+    });
+  }
 
   commands.addCommand(RETRY, {
     label: trans.__('Ask the Colony Again'),

@@ -25,7 +25,8 @@ interface IJobProps extends IShared {
 /** The cells of a job's row. Drawn again only when the job is another one than before. */
 export const JobCells = React.memo(function JobCells(props: IJobProps): React.JSX.Element {
   const { job, colony, trans, commands } = props;
-  const open = (): void => void commands.execute('docmanager:open', { path: job.notebook });
+  const { notebook: path, cell } = job;
+  const open = (): void => void commands.execute('pollinator:open-notebook', { path, cell });
   return (
     <>
       <div role="gridcell" className="pollinator-Job" title={story(job, trans)}>

@@ -6,6 +6,7 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -28,10 +29,11 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   description: 'The colony, its executors and the jobs in the sidebar.',
   autoStart: true,
   requires: [IColony],
-  optional: [ITranslator, ICommandPalette, ILayoutRestorer, ISettingRegistry],
+  optional: [IDocumentManager, ITranslator, ICommandPalette, ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     colony: Colony,
+    documents: IDocumentManager | null,
     translator: ITranslator | null,
     palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null,
@@ -42,7 +44,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
     const shared: IShared = { colony, commands: app.commands, trans };
     const list = new JobList((...asked) => colony.api.jobs(...asked), FIRST_FILTER);
     keepUpToDate(list, colony);
-    addCommands(app, shared, palette);
+    addCommands(app, shared, documents, palette);
     const panel = new PollinatorPanel(shared, list, language);
     app.shell.add(panel, 'left', { rank: RANK, type: 'Pollinator' });
     restorer?.add(panel, panel.id);

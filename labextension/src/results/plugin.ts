@@ -76,6 +76,7 @@ export const resultsPlugin: JupyterFrontEndPlugin<void> = {
       widget.id = `pollinator-results-${id}`;
       widget.title.label = trans.__('Results %1', short(id));
       widget.title.icon = folderIcon;
+      widget.title.dataset = { pollinator: 'results' };
       widget.title.closable = true;
       return widget;
     };

@@ -62,7 +62,7 @@ class Following:
     def steps(self) -> Generator[None, None, str]:
         """Yield until all have ended; return what went wrong first."""
         names = [member.container for member in self._members]
-        self._roster.watch(names)
+        self._roster.watch(*names)
         try:
             while running := self._running():
                 for member in sorted(running, key=_last_word_at):
@@ -74,7 +74,7 @@ class Following:
                     self._enforce()
                     yield
         finally:
-            self._roster.forget(names)
+            self._roster.forget(*names)
             for command in [*self._asking, *([self._killing] if self._killing else [])]:
                 command.close()
         return self._error

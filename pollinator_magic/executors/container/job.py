@@ -197,14 +197,14 @@ class ContainerJob:
     def _not_started(self, containers: Sequence[str], ranks: Sequence[Rank]) -> Generator[None, None, list[str]]:
         """Return which of the containers that an earlier life was about to start it has only made."""
         begun = {container for container, rank in zip(containers, ranks, strict=True) if end_text(rank.end)}
-        self._engine.roster.watch(containers)
+        self._engine.roster.watch(*containers)
         try:
             while not all(statuses := [self._engine.roster.status(one) for one in containers]):
                 if self._cancelled:
                     raise StageFailed("Cancelled.")
                 yield
         finally:
-            self._engine.roster.forget(containers)
+            self._engine.roster.forget(*containers)
         if not begun and GONE in statuses and all(status == GONE or is_lost(status) for status in statuses):
             raise _NeverBegan
         made = {container for container, status in zip(containers, statuses, strict=True) if is_lost(status)}

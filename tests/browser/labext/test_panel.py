@@ -135,6 +135,7 @@ def test_an_executor_is_put_into_the_active_cell_and_a_job_leads_back_to_its_not
     page.locator(".jp-Notebook").wait_for(state="detached")
     row(panel, "Success").get_by_role("button", name="notebook.ipynb").click()
     page.locator(".jp-Notebook").get_by_text("from the executor").first.wait_for()
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
@@ -293,5 +294,10 @@ def test_notebook_7_has_the_sidebar_too(colony, new_notebook, go):
 
     row(panel, "Running").wait_for()
     picture(page, "panel-notebook-7")
+    row(panel, "Running").get_by_role("button", name="notebook.ipynb").click()  # which is there already
+    row(panel, "Running").get_by_role("button", name="Open log").click()
+    page.locator(".pollinator-JobView").wait_for()
+    assert len(page.context.pages) == 1
+    assert page.locator(".jp-Notebook").is_visible()
     go.touch()
     row(panel, "Success").wait_for()
