@@ -89,8 +89,8 @@ def test_nothing_is_left_of_a_job_but_its_files(host, engine):
 def test_ranks_know_which_they_are_and_reach_each_other(engine):
     talk = (  # a connection may be gone before a word has come through it
         'if [ "$SLURM_PROCID" = 0 ]; then until nc -l -p 7777 | grep from; do :; done; touch /cfs/heard; else '
-        'until [ -e /cfs/heard ]; do echo "from $SLURM_PROCID at $(hostname)" | nc -w 1 $MASTER_ADDR 7777; sleep 0.1; done; '
-        'fi; echo "rank $RANK of $WORLD_SIZE: $SLURM_LOCALID on $SLURM_NODEID"'
+        'until [ -e /cfs/heard ]; do echo "from $SLURM_PROCID at $(hostname)" | nc -w 1 $MASTER_ADDR 7777; sleep 0.1; '
+        'done; fi; echo "rank $RANK of $WORLD_SIZE: $SLURM_LOCALID on $SLURM_NODEID"'
     )
     error, log = run(engine, talk, nodes=2)
 
