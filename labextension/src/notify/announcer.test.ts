@@ -5,7 +5,7 @@ import { CommandRegistry } from '@lumino/commands';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Announcer } from './announcer';
-import type { Notebooks } from './notebooks';
+import type { Notebooks } from '../panel/notebooks';
 import { job } from './testjob';
 
 const trans = nullTranslator.load('');
