@@ -36,7 +36,8 @@ export function addCommands(
       pollinated()
         ? trans.__('Change where this cell runs as a job, or run it here again')
         : trans.__('Turn this cell into a job with %%%%pollinate'),
-    icon: pollinatorIcon,
+    // The palette shows commands without icons.
+    icon: args => (args['isPalette'] ? undefined : pollinatorIcon),
     isToggled: pollinated,
     isEnabled: () => canPollinate(notebooks.activeCell),
     isVisible: () => notebooks.activeCell?.model.type === 'code',
@@ -77,7 +78,11 @@ export function addCommands(
   });
   notebooks.currentChanged.connect(() => commands.notifyCommandChanged(ATTACH));
 
-  palette?.addItem({ command: POLLINATE, category: trans.__('Pollinator') });
+  palette?.addItem({
+    command: POLLINATE,
+    category: trans.__('Pollinator'),
+    args: { isPalette: true }
+  });
 }
 
 /** Tell when another cell is active, and when the active one becomes a job or comes back. */

@@ -8,7 +8,6 @@ import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/core
 import { told } from '../colony/api';
 import type { Where } from '../colony/types';
 import type { IShared } from './context';
-import { pollinatorIcon } from './icons';
 import { Notebooks } from './notebooks';
 import { PANEL_ID } from './panel';
 
@@ -36,7 +35,6 @@ export function addCommands(
   commands.addCommand(OPEN_PANEL, {
     label: trans.__('Show Pollinator'),
     caption: trans.__('Show the colony, its executors and the jobs in the sidebar'),
-    icon: pollinatorIcon,
     execute: () => shell.activateById(PANEL_ID),
     describedBy: { args: object({}) }
   });

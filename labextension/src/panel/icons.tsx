@@ -7,7 +7,7 @@ import type { State } from '../colony/types';
 
 /** A honeycomb of three cells, one of them filled: jobs that are taken up. Edges lie on whole pixels at 16 px. */
 const COMB = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16">
-  <g class="jp-icon3 jp-icon-selectable" fill="#616161" stroke="#616161" stroke-width="1.25" stroke-linejoin="round">
+  <g class="jp-icon3" fill="#616161" stroke="#616161" stroke-width="1.25" stroke-linejoin="round">
     <path d="M8 1.1 10.9 2.8v3.4L8 7.9 5.1 6.2V2.8z"/>
     <path fill="none" d="M4.4 8.1 7.3 9.8v3.4l-2.9 1.7-2.9-1.7V9.8z"/>
     <path fill="none" d="M11.6 8.1l2.9 1.7v3.4l-2.9 1.7-2.9-1.7V9.8z"/>
