@@ -82,7 +82,7 @@ class Use:
 
     def look_at(self, process: Process) -> None:
         """Show a process in all the ways in which it is shown."""
-        text_table(["a"] * 5, [_job_row(process)])
+        text_table(["a"] * 6, [_job_row(process, steps=True)])
         describe_moment(process.started_at)
         face = Face(process=process, short_id=process.processid[:12], since=str(_age_s(process)))
         assert "\x1b" not in face.plain() + face.html()
@@ -109,7 +109,7 @@ class Use:
 
     def list_jobs(self) -> None:
         for process in self.session.recent_processes():
-            _job_row(process)
+            _job_row(process, steps=True)
         self.session.find_process(self.ids["process"][0][:6])
 
     def see_one(self) -> None:

@@ -9,16 +9,17 @@ import pytest
 from hostile_server import eventually
 from upstream_traps import LateEnvironment, old_capabilities, sleep_through
 
+from pollinator_magic.cli import main
 from pollinator_magic.colonies.envelope import seal
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Conditions, FunctionSpec, ProcessState
-from pollinator_magic.errors import ConfigurationError, JobCancelled, JobFailed
+from pollinator_magic.errors import JobCancelled, JobFailed
 from pollinator_magic.executors.process import ProcessEngine
-from pollinator_magic.executors.start import start_process_executor
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, submit
 from pollinator_magic.jobs.executors import Condition, survey
 from tests.jobs import ENDLESS, WAIT_S, contents, follow_until_text, own_lines, run
+from tests.place import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -263,10 +264,15 @@ def test_executors_of_an_old_server_are_listed_with_what_they_have(session, proj
 
 
 @pytest.mark.parametrize("name", ["a:b", "../evil", "a/b", "", "a\nb"])
-def test_a_name_that_would_break_the_listings_of_a_colony_is_refused_before_anything_is_sent(colony, hostile, name):
+def test_a_name_that_would_break_the_listings_of_a_colony_is_refused_before_anything_is_sent(
+    colony, hostile, name, monkeypatch, capsys
+):
     connection = colony.connection(None, PrivateKey.generate())
+    for variable, value in environment(connection).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("COLONIES_COLONY_PRVKEY", colony.owner_key.reveal())
 
-    with pytest.raises(ConfigurationError, match="--name"):
-        start_process_executor(connection, colony.owner_key, name=name)
+    assert main(["executor", "start", "process", "--name", name]) == 2
 
+    assert "name" in capsys.readouterr().err
     assert hostile.counted()["addexecutormsg"] == 0

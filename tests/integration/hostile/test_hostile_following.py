@@ -145,8 +145,8 @@ def test_a_job_whose_times_make_no_sense_can_be_shown(session, done, hostile, te
 
     job = Job.attach(session, done.id, done.project).wait(WAIT_S)
 
-    assert [_job_row(process)[0] for process in session.recent_processes() if process.processid == job.id]
-    assert _job_row(job.process)[0] == job.short_id
+    assert [_job_row(process, steps=True)[0] for process in session.recent_processes() if process.processid == job.id]
+    assert _job_row(job.process, steps=True)[0] == job.short_id
     assert job.exception is None
 
 
