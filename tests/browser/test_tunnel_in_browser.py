@@ -52,7 +52,7 @@ def test_a_click_on_the_link_opens_the_page_of_the_job(lab, new_notebook, go, tm
         go.touch()
 
         output(page, 2).get_by_text("success after").wait_for()
-        assert output(page, 2).get_by_role("link", name="http://127.0.0.1:").count() == 0
+        output(page, 2).get_by_role("link", name="http://127.0.0.1:").wait_for(state="detached")
         until(lambda: server.sessions() == [])
         picture(cell(page, 2), "tunnel-ended")
 

@@ -46,6 +46,9 @@ def own_errors() -> list[type[PollinatorError]]:
 def arguments(kind: type[PollinatorError], text: str) -> tuple[tuple, dict]:
     if kind is UnknownExecutor:
         return (text, text, [text]), {}
+    if kind is errors.GraphFailed:
+        positional, named = arguments(errors.JobFailed, text)
+        return (text,), {"first": errors.JobFailed(*positional, **named), "failed": [text], "not_run": [text]}
     needed = [
         name
         for name, parameter in inspect.signature(kind.__init__).parameters.items()

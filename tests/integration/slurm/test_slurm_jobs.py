@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from cluster_jobs import Follower, run, task
@@ -39,7 +40,7 @@ def test_a_job_of_three_nodes_runs_on_three_nodes_and_its_attributes_name_them(n
     assert sorted(follower.text.splitlines()) == ["n1 0", "n2 1", "n3 2"]
     assert follower.job.attributes["NODES"] == "n1,n2,n3"
     assert follower.job.attributes["SLURM-JOBID"].isdigit()
-    assert follower.job.attributes["HOME"] == "/root"
+    assert follower.job.attributes["HOME"] == str(Path.home())
     follower.job.close()
 
 
@@ -72,7 +73,7 @@ def test_names_that_no_shell_can_set_are_left_out_and_the_log_says_so_once(nodes
 def test_attributes_of_an_earlier_attempt_are_no_variables_of_the_next(nodes):
     env = {"SLURM-JOBID": "3", "NODES": "n9", "HOME": "/elsewhere", "KEPT": "yes"}
 
-    assert run(nodes.engine(), 'echo "$NODES $HOME $KEPT"', env=env) == ("", " /root yes\n")
+    assert run(nodes.engine(), 'echo "$NODES $HOME $KEPT"', env=env) == ("", f" {Path.home()} yes\n")
 
 
 def test_a_job_sees_nothing_of_the_executors_secrets_nor_its_choices_for_slurm(nodes, monkeypatch):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_ok(site, start_worker):
     assert text == "hello"
     assert attributes(process)["NODES"] in {"n1", "n2", "n3", "n4"}
     assert attributes(process)["SLURM-JOBID"].isdigit()
-    assert attributes(process)["HOME"] == "/root"
+    assert attributes(process)["HOME"] == str(Path.home())
 
 
 def test_nodes3(site, start_worker):
