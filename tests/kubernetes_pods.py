@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -158,9 +159,9 @@ def _root():
         else:
             yield from ("--ro-bind", str(entry), str(entry))
     yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp")
+    if sys.prefix.startswith("/tmp/"):
+        yield from ("--ro-bind", sys.prefix, sys.prefix)
 
 
 def _path() -> str:
-    import sys
-
     return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
