@@ -216,7 +216,7 @@ def test_in_a_terminal_the_address_is_printed_by_the_cell(environment, notebook,
     program = tmp_path / "program.ipy"
     magic = f"get_ipython().run_cell_magic('pollinate', 'local', {cell.partition(chr(10))[2]!r})\n"
     program.write_text(f"get_ipython().run_line_magic('load_ext', 'pollinator_magic')\n{magic}")
-    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(program)]
+    command = [sys.executable, "-u", "-m", "IPython", "--no-banner", "--colors=NoColor", str(program)]
     with subprocess.Popen(command, cwd=tmp_path / "notebook", stdout=subprocess.PIPE, text=True) as running:
         said = ""
         while not LINK.search(said):
