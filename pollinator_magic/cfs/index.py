@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from pollinator_magic.errors import UnsafeName
 
-_CHUNK = 1024 * 1024
+_CHUNK = 256 * 1024  # each thread that hashes keeps so much
 _THREADS = 8
-_PARALLEL_FROM = 8 * _CHUNK  # bytes, or 64 files: below, starting threads costs more than it gains
+_PARALLEL_FROM = 8 * 1024 * 1024  # bytes, or 64 files: below, starting threads costs more than it gains
 _TRIES = 3
 _TICKS = 10  # of 2 ms: how long to wait for the tick to pass in which a file was written
 

@@ -1,4 +1,4 @@
-"""Objects in an S3 bucket, over boto3; small ones by a shorter way (`s3put`).
+"""Objects in an S3 bucket: by requests that are signed here (`s3signed`), and over boto3 wherever these do not succeed.
 
 The endpoint and the keys are the own environment's, whatever a file's metadata says. No boto3 traceback and no key ever
 shows in an error.
@@ -6,25 +6,30 @@ shows in an error.
 
 from __future__ import annotations
 
+import math
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pollinator_magic.cfs.s3put import DEFAULT_REGION, SignedPut
-from pollinator_magic.colonies.connections import is_loopback
+from pollinator_magic.cfs.s3signed import DEFAULT_REGION, NoSuchObject, SignedRequests, Slice
+from pollinator_magic.colonies.connections import failures, is_loopback
 from pollinator_magic.colonies.models import Reference, S3Object
 from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError, UnsafeName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     from pollinator_magic.settings import S3Settings
 
-_CHUNK = 1024 * 1024
+_CHUNK = 64 * 1024  # of larger ones the allocator keeps several megabytes, for every thread that ever carried a file
 _SMALL = 256 * 1024
-_PART = 16 * _CHUNK
+_PART = 16 * 1024 * 1024
+_MOST_PARTS = 10_000
 _PARTS_AT_ONCE = 4
 _ATTEMPTS = 3
 _LONGEST_NAME = 1024
@@ -46,7 +51,7 @@ class S3Objects:
         self._connections = connections
         self._connecting = threading.Lock()
         self._connected: Any = None
-        self._signed = SignedPut(settings, connect_timeout_s=_CONNECT_TIMEOUT_S, read_timeout_s=read_timeout_s)
+        self._signed = SignedRequests(settings, connect_timeout_s=_CONNECT_TIMEOUT_S, read_timeout_s=read_timeout_s)
 
     def put(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
         """Store the content of `file`, in parts that are sent side by side if it is large; see ObjectStore."""
@@ -60,26 +65,22 @@ class S3Objects:
     def read(self, name: str) -> Iterator[bytes]:
         """Yield the content of an object, going on where a broken connection left off; see ObjectStore."""
         _check(name)
-        from botocore.exceptions import BotoCoreError, ConnectionClosedError
-
-        offset, failures = 0, 0
+        offset, broken = 0, 0
         while True:
             try:
                 body, headers = self._open(name, offset)
             except _BeyondEnd:
                 return  # nothing is left to go on with; whoever reads compares the size
             try:
-                if not {"content-length", "transfer-encoding"} & headers.keys():
-                    # The head of the answer was cut off, which http.client takes for the head of an empty object.
-                    raise ConnectionClosedError(endpoint_url=self.settings.endpoint)
+                _check_head(headers, self.settings.endpoint)
                 for chunk in body.iter_chunks(_CHUNK):
                     offset += len(chunk)
                     yield chunk
-            except BotoCoreError as error:
-                failures += 1
-                if failures == _ATTEMPTS:
+            except _breaks() as error:
+                broken += 1
+                if broken == _ATTEMPTS:
                     raise self._unreachable(error) from None
-                time.sleep(0.2 * failures)
+                time.sleep(0.2 * broken)
             else:
                 return
             finally:
@@ -88,6 +89,8 @@ class S3Objects:
     def delete(self, name: str) -> None:
         """Delete an object; see ObjectStore."""
         _check(name)
+        if self._signed.delete(name):
+            return
         with self._errors(name):
             self._client.delete_object(Bucket=self.settings.bucket, Key=name)
 
@@ -153,39 +156,105 @@ class S3Objects:
             if size <= _SMALL:
                 self._put_small(name, content.read(size))
                 advance(size)
-                return
-            with self._errors(name):
-                if size <= _PART:
-                    self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
-                    advance(size)
-                else:
-                    self._put_parts(name, file, advance)
+            elif size <= _PART:
+                self._put_whole(name, content, size, advance)
+            else:
+                self._put_parts(name, file, content, size, advance)
 
     def _put_small(self, name: str, content: bytes) -> None:
         if not self._signed.put(name, content):
             with self._errors(name):
                 self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
 
-    def _put_parts(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
+    def _put_whole(self, name: str, content: BinaryIO, size: int, advance: Callable[[int], None]) -> None:
+        if self._signed.put_slice(name, Slice(content.fileno(), 0, size, advance)) is None:
+            with self._errors(name):
+                self._client.put_object(Bucket=self.settings.bucket, Key=name, Body=content)
+            advance(size)
+
+    def _put_parts(self, name: str, file: Path, content: BinaryIO, size: int, advance: Callable[[int], None]) -> None:
+        upload = self._signed.begin(name)
+        if not upload:
+            self._put_parts_over_boto3(name, file, advance)
+            return
+        part = max(_PART, math.ceil(size / _MOST_PARTS))
+        slices = [Slice(content.fileno(), begin, min(part, size - begin), advance) for begin in range(0, size, part)]
+        try:
+            with ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="pollinator-parts") as pool:
+                sending = [pool.submit(self._put_part, name, upload, *one) for one in enumerate(slices, 1)]
+                try:
+                    tags = [one.result() for one in sending]
+                finally:
+                    pool.shutdown(cancel_futures=True)
+            self._complete(name, upload, tags)
+        except BaseException:
+            self._abort(name, upload)
+            raise
+
+    def _put_part(self, name: str, upload: str, number: int, content: Slice) -> str:
+        """Return the tag of a part that was stored."""
+        tag = self._signed.put_slice(name, content, upload=upload, number=number)
+        if tag is None:
+            with self._errors(name):
+                tag = str(
+                    self._client.upload_part(
+                        Bucket=self.settings.bucket,
+                        Key=name,
+                        UploadId=upload,
+                        PartNumber=number,
+                        Body=content.whole(),
+                    )["ETag"]
+                )
+            content.count()
+        return tag
+
+    def _complete(self, name: str, upload: str, tags: list[str]) -> None:
+        if not self._signed.complete(name, upload, tags):
+            parts: list[Any] = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
+            with self._errors(name):
+                self._client.complete_multipart_upload(
+                    Bucket=self.settings.bucket, Key=name, UploadId=upload, MultipartUpload={"Parts": parts}
+                )
+
+    def _abort(self, name: str, upload: str) -> None:
+        """Have what was stored of a failed upload removed; if that fails too, it is the server's to clean up."""
+        if not self._signed.abort(name, upload):
+            with suppress(StorageError), self._errors(name):
+                self._client.abort_multipart_upload(Bucket=self.settings.bucket, Key=name, UploadId=upload)
+
+    def _put_parts_over_boto3(self, name: str, file: Path, advance: Callable[[int], None]) -> None:
         from boto3.s3.transfer import TransferConfig
 
-        self._client.upload_file(
-            str(file),
-            self.settings.bucket,
-            name,
-            Callback=advance,
-            Config=TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS_AT_ONCE),
-        )
+        with self._errors(name):
+            self._client.upload_file(
+                str(file),
+                self.settings.bucket,
+                name,
+                Callback=advance,
+                Config=TransferConfig(
+                    multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS_AT_ONCE
+                ),
+            )
 
     def _open(self, name: str, offset: int) -> tuple[Any, Mapping[str, str]]:
         """Return the content from `offset` on, and the headers, whose names are in small letters."""
-        with self._errors(name):
-            ranged = {"Range": f"bytes={offset}-"} if offset else {}
-            reply = self._client.get_object(Bucket=self.settings.bucket, Key=name, **ranged)
-        if offset and not str(reply.get("ContentRange", "")).startswith(f"bytes {offset}-"):
-            reply["Body"].close()
+        try:
+            opened = self._signed.get(name, offset)
+        except NoSuchObject:
+            raise self._missing(name) from None
+        if opened is not None:
+            body, headers = opened
+            place = headers.get("content-range", "")
+        else:
+            with self._errors(name):
+                ranged = {"Range": f"bytes={offset}-"} if offset else {}
+                reply = self._client.get_object(Bucket=self.settings.bucket, Key=name, **ranged)
+            body, headers = reply["Body"], reply["ResponseMetadata"]["HTTPHeaders"]
+            place = str(reply.get("ContentRange", ""))
+        if offset and not place.startswith(f"bytes {offset}-"):
+            body.close()
             raise StorageError(f"The connection to {self._place} broke in the middle of an object. Run again.")
-        return reply["Body"], reply["ResponseMetadata"]["HTTPHeaders"]
+        return body, headers
 
     def _create_bucket(self) -> None:
         region = self.settings.region or DEFAULT_REGION
@@ -226,6 +295,9 @@ class S3Objects:
         except BotoCoreError as error:
             raise self._unreachable(error) from None
 
+    def _missing(self, name: str) -> ObjectMissing:
+        return ObjectMissing(f"The {self._place} has no object {name}. {GONE}")
+
     def _refused(self, response: Any, name: str) -> StorageError:
         code = str(response.get("Error", {}).get("Code", ""))
         status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -243,7 +315,7 @@ class S3Objects:
         if status == 416:
             return _BeyondEnd(f"The {self._place} has no more of object {name}.")
         if status == 404:
-            return ObjectMissing(f"The {self._place} has no object {name}. {GONE}")
+            return self._missing(name)
         return StorageError(f"The {self._place} refused a request: {code or 'no reason'} (HTTP {status}). Try again.")
 
     def _unreachable(self, error: Exception) -> StorageError:
@@ -265,6 +337,20 @@ def _check(name: str) -> None:
     """Refuse a name that could lead out of the bucket, as what is in the way of an address may do."""
     if not name.isprintable() or {"", ".", ".."} & set(name.split("/")) or len(name) > _LONGEST_NAME:
         raise UnsafeName(f"{name[:200]!a} is not a name of an object. The file's metadata is damaged.", path=name)
+
+
+def _breaks() -> tuple[type[Exception], ...]:
+    """Return what reading raises where a connection breaks; boto3 raises nothing if it was never loaded."""
+    boto3_s = sys.modules.get("botocore.exceptions")
+    return (*failures(), boto3_s.BotoCoreError) if boto3_s else failures()
+
+
+def _check_head(headers: Mapping[str, str], endpoint: str) -> None:
+    """Refuse an answer whose head was cut off, which http.client takes for the head of an empty object."""
+    if not {"content-length", "transfer-encoding"} & headers.keys():
+        from botocore.exceptions import ConnectionClosedError
+
+        raise ConnectionClosedError(endpoint_url=endpoint)
 
 
 class _BucketMissing(StorageError):

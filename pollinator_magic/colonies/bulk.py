@@ -2,12 +2,14 @@
 
 Python's own HTTP takes a third of a millisecond or more of processor time for one request, in which no other thread
 does anything; libcurl a fifth of that. It knows nothing of interrupts and has other words for what goes wrong, so it
-serves the threads of a transfer only, and whatever is out of the ordinary is left to the ordinary `Connections`.
+serves the threads of a transfer only, and whatever is out of the ordinary is left to the ordinary `Connections`. So are
+the first requests of a transfer: loading libcurl takes 8 MiB, which an executor that never sends many need not hold.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +19,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PATIENCE = 3  # failures in a row; then nothing is tried here any more
+_FEW = 32
+_TOGETHER_S = 1.0  # so soon after the one before it a request belongs to the same transfer
 _NOT_SENT = ("Expect:", "Content-Type:", "Accept:")  # what libcurl would add by itself
 
 
 class BulkConnections:
     """Connections to one server that are opened when needed and kept. May be used by many threads at once."""
 
-    def __init__(self, url: str, *, connect_timeout_s: float, verify: bool | str) -> None:
-        """Open none yet. `verify` may name whose certificates are trusted, see `certificate_authorities`."""
+    def __init__(self, url: str, *, connect_timeout_s: float, verify: bool | str, few: int = _FEW) -> None:
+        """Open none yet. `verify` may name whose certificates are trusted, see `certificate_authorities`.
+
+        Of requests that follow one another the first `few` are left to the ordinary connections.
+        """
         self._url = url
         self._connect_timeout_s = connect_timeout_s
         self._verify = verify
         self._guard = threading.Lock()
         self._idle: list[Any] = []
+        self._few = few
+        self._together = 0
+        self._last_at = 0.0
         self._failures = 0 if find_spec("pycurl") is not None else _PATIENCE
 
     def exchange(
@@ -40,6 +50,8 @@ class BulkConnections:
         Raises TooLarge beyond `most` bytes.
         """
         if self._failures >= _PATIENCE or threading.current_thread() is threading.main_thread():
+            return None
+        if not self._are_many():
             return None
         import pycurl
 
@@ -72,6 +84,14 @@ class BulkConnections:
             return None
         self._failures = 0
         return Answer(status, "", b"".join(received.chunks))
+
+    def _are_many(self) -> bool:
+        """Count a request; return whether it comes after some others of the same transfer."""
+        now = time.monotonic()
+        with self._guard:
+            self._together = self._together + 1 if now - self._last_at < _TOGETHER_S else 1
+            self._last_at = now
+            return self._together > self._few
 
     def close_idle(self) -> None:
         """Close what is open and not in use; the next request opens a new connection."""

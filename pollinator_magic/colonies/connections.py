@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ SLOWEST = 4096  # bytes a second; a timeout begins anew with every byte, so that
 
 class TooLarge(Exception):
     """An answer went beyond what may be read of it."""
+
+
+class Readable(Protocol):
+    """What is sent piece by piece; its length stands in the headers."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, none at the end."""
 
 
 @dataclass(frozen=True)
@@ -64,35 +71,51 @@ class Connections:
         most: int,
     ) -> Answer:
         """Send a request, once, and return the answer; raise TooLarge beyond `most` bytes, or one of `failures()`."""
-        from urllib3 import Timeout  # here and below, because it costs a notebook's start 40 ms or more
         from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-        pool, prefix = self._opened or self._open()
-        response = pool.urlopen(
-            method,
-            prefix + path,
-            body=body,
-            headers=headers,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,  # it is a proxy's host, if there is one
-            timeout=Timeout(connect=self._connect_timeout_s, read=read_timeout_s),
-            preload_content=False,
-        )
+        response = self.open(method, path, body, headers=headers, read_timeout_s=read_timeout_s)
         try:
             chunks, size, began = [], 0, time.monotonic()
-            while chunk := _receive(response):
+            while chunk := receive(response, _CHUNK):
                 size += len(chunk)
                 if size > most:
                     raise TooLarge
                 if time.monotonic() - began > read_timeout_s + size / SLOWEST:
-                    raise ReadTimeoutError(pool, path, "the answer only trickles")
+                    raise ReadTimeoutError((self._opened or self._open())[0], path, "the answer only trickles")
                 chunks.append(chunk)
             if not chunks and method == "POST" and _is_cut(response.headers):
                 raise ProtocolError("the answer ended within its head")
             return Answer(response.status, response.headers.get("Location", ""), b"".join(chunks))
         finally:
             response.close()  # what was read to its end has given its connection back already
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Readable | None,
+        *,
+        headers: Mapping[str, str],
+        read_timeout_s: float,
+    ) -> BaseHTTPResponse:
+        """Send a request, once, and return the answer, not yet read: see `receive`. Raises one of `failures()`."""
+        from urllib3 import Timeout  # here and below, because it costs a notebook's start 40 ms or more
+
+        pool, prefix = self._opened or self._open()
+        content: Any = body
+        response: BaseHTTPResponse = pool.urlopen(
+            method,
+            prefix + path,
+            body=content,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,  # it is a proxy's host, if there is one
+            timeout=Timeout(connect=self._connect_timeout_s, read=read_timeout_s),
+            preload_content=False,
+            enforce_content_length=True,
+        )
+        return response
 
     def close_idle(self) -> None:
         """Close what is open and not in use; the next request opens a new connection."""
@@ -117,10 +140,10 @@ class Connections:
             return self._opened
 
 
-def _receive(response: BaseHTTPResponse) -> bytes:
-    """Return what has arrived, a chunk at most; nothing at the end."""
+def receive(response: BaseHTTPResponse, most: int, *, decoded: bool = True) -> bytes:
+    """Return what has arrived of an answer, at most so many bytes; nothing at its end. Raises one of `failures()`."""
     read: Any = getattr(response, "read1", response.read)  # urllib3 before 2.1 can only wait for the whole chunk
-    received: bytes = read(_CHUNK, decode_content=True)
+    received: bytes = read(most, decode_content=decoded)
     return received
 
 

@@ -16,7 +16,7 @@ from pollinator_magic.cfs.objects import open_store
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import format_time
 from pollinator_magic.errors import ObjectMissing
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, Session, submit
 from pollinator_magic.jobs.housekeeping import Housekeeping, Policy

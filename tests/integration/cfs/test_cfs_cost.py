@@ -193,25 +193,32 @@ def _requests_sent(monkeypatch, s3):
     return sent
 
 
-def test_a_push_of_small_files_to_s3_needs_no_boto3(s3, tmp_path):
+def test_files_of_every_size_go_to_s3_and_back_without_boto3(s3, tmp_path):
     bucket = f"bucket-{uuid.uuid4().hex[:12]}"
-    (tmp_path / "small.bin").write_bytes(b"content")
-    S3Objects(s3.settings(bucket)).put("other", tmp_path / "small.bin", lambda _: None)  # makes the bucket
+    (tmp_path / "small").write_bytes(b"content")
+    S3Objects(s3.settings(bucket)).put("other", tmp_path / "small", lambda _: None)  # makes the bucket
     settings = {"endpoint": s3.settings().endpoint, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
     program = (
         "import json, sys\nfrom pathlib import Path\nfrom pollinator_magic.cfs.s3 import S3Objects\n"
+        "from pollinator_magic.errors import ObjectMissing\n"
         "from pollinator_magic.settings import S3Settings\n"
         "store = S3Objects(S3Settings(bucket=sys.argv[1], tls=False, **json.loads(sys.argv[2])))\n"
-        "store.put('name', Path(sys.argv[3]), lambda _: None)\n"
+        "file = Path(sys.argv[3])\n"
+        "for size in (0, 7, 300_000, 40_000_000):\n"
+        "    file.write_bytes(bytes(range(256)) * (size // 256 + 1))\n"
+        "    store.put(f'name of {size}', file, lambda _: None)\n"
+        "    assert b''.join(store.read(f'name of {size}')) == file.read_bytes()\n"
+        "store.delete('other')\n"
+        "try:\n    list(store.read('other'))\nexcept ObjectMissing:\n    print('gone')\n"
         "print('boto3' in sys.modules, 'botocore' in sys.modules)\n"
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program, bucket, json.dumps(settings), str(tmp_path / "small.bin")],
+        [sys.executable, "-c", program, bucket, json.dumps(settings), str(tmp_path / "file")],
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert done.stdout.split() == ["False", "False"]
-    assert s3.objects(bucket)["name"].read_bytes() == b"content"
+    assert done.stdout.split() == ["gone", "False", "False"]
+    assert "other" not in s3.objects(bucket)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from pollinator_magic.cfs.crew import Halted
 from pollinator_magic.cfs.objects import DirectoryObjects, S3Objects, new_object_name, open_store
 from pollinator_magic.errors import ObjectMissing, StorageDenied, StorageError, UnsafeName
 from pollinator_magic.settings import DirectorySettings
@@ -52,6 +53,44 @@ def test_a_large_file_goes_up_in_parts_and_every_byte_is_counted(store, tmp_path
 
     assert sum(counted) == 40 * 1024 * 1024
     assert b"".join(store.read("large")) == file.read_bytes()
+
+
+def test_a_large_file_whose_transfer_is_ended_leaves_no_parts_and_no_object(s3, tmp_path):
+    store = S3Objects(s3.settings("ended"))
+    put(store, b"x", tmp_path)  # makes the bucket
+    file = tmp_path / "large"
+    file.write_bytes(bytes(40 * 1024 * 1024))
+    counted, lock = [], threading.Lock()
+
+    def advance(count):
+        with lock:
+            counted.append(count)
+            if sum(counted) > 18 * 1024 * 1024:
+                raise Halted
+
+    with pytest.raises(Halted):
+        store.put("large", file, advance)
+
+    assert "large" not in s3.objects("ended")
+    assert store._client.list_multipart_uploads(Bucket="ended").get("Uploads", []) == []
+
+
+@pytest.mark.parametrize("size", [1_000_000, 40 * 1024 * 1024])
+def test_what_boto3_has_to_send_again_is_counted_once(s3, tmp_path, size):
+    store = S3Objects(s3.settings(f"made-for-{size}"))  # boto3 makes the bucket
+    store._signed._resting_until = float("inf")
+    file = tmp_path / "file"
+    file.write_bytes(bytes(size))
+    counted, lock = [], threading.Lock()
+
+    def advance(count):
+        with lock:
+            counted.append(count)
+
+    store.put("name", file, advance)
+
+    assert sum(counted) == size
+    assert b"".join(store.read("name")) == file.read_bytes()
 
 
 def test_an_object_that_does_not_exist_is_missing(store, tmp_path):

@@ -15,7 +15,6 @@ import boto3
 import psutil
 import pytest
 import requests
-from asking import eventually
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -31,6 +30,7 @@ from pollinator_magic.local.home import Home
 from pollinator_magic.local.objectserver import ObjectServer
 from pollinator_magic.project import Project
 from pollinator_magic.settings import S3Settings, connection_from_environment, read_env_file
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

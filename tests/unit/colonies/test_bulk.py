@@ -26,7 +26,7 @@ def in_a_thread(do, *arguments, **named):
 
 @pytest.fixture
 def bulk(server):
-    connections = BulkConnections(server.address.url, connect_timeout_s=5, verify=True)
+    connections = BulkConnections(server.address.url, connect_timeout_s=5, verify=True, few=0)
     yield connections
     connections.close_idle()
 
@@ -56,6 +56,14 @@ def test_requests_share_a_connection_and_their_answers_are_whole(server, bulk, a
     assert server.connections == 1
     assert {headers["X-Own"] for headers in server.headers} == {"1"}
     assert not {"Expect", "Content-Type"} & {name for headers in server.headers for name in headers}
+
+
+def test_a_few_requests_are_not_worth_loading_libcurl(server, ask):
+    server.plays(says(LARGE))
+    bulk = BulkConnections(server.address.url, connect_timeout_s=5, verify=True, few=3)
+
+    assert [ask(bulk) is None for _ in range(5)] == [True, True, True, False, False]
+    bulk.close_idle()
 
 
 def test_many_threads_may_use_them(server, bulk, key):
@@ -129,7 +137,7 @@ def test_a_proxy_is_left_to_the_usual_way(server, nobody, ask, monkeypatch):
     monkeypatch.setenv("http_proxy", server.address.url)
     server.plays(says(LARGE))
 
-    assert ask(BulkConnections("http://colonies.example.org", connect_timeout_s=1, verify=True)) is None
+    assert ask(BulkConnections("http://colonies.example.org", connect_timeout_s=1, verify=True, few=0)) is None
     assert server.connections == 0
 
 
@@ -137,17 +145,17 @@ def test_an_authority_that_nobody_knows_is_refused_and_the_users_own_is_trusted(
     tls_server.plays(says(LARGE))
     url = tls_server.address.url
 
-    assert ask(BulkConnections(url, connect_timeout_s=5, verify=True)) is None
+    assert ask(BulkConnections(url, connect_timeout_s=5, verify=True, few=0)) is None
     assert tls_server.messages == []
-    assert ask(BulkConnections(url, connect_timeout_s=5, verify=str(certificate))).body == LARGE
-    assert ask(BulkConnections(url, connect_timeout_s=5, verify=False)).body == LARGE
+    assert ask(BulkConnections(url, connect_timeout_s=5, verify=str(certificate), few=0)).body == LARGE
+    assert ask(BulkConnections(url, connect_timeout_s=5, verify=False, few=0)).body == LARGE
 
 
 def test_a_certificate_of_another_host_is_not_trusted(tls_server, certificate, ask):
     url = tls_server.address.url.replace("127.0.0.1", "localhost")
     tls_server.plays(says(LARGE))
 
-    assert ask(BulkConnections(url, connect_timeout_s=5, verify=str(certificate))) is None
+    assert ask(BulkConnections(url, connect_timeout_s=5, verify=str(certificate), few=0)) is None
     assert tls_server.messages == []
 
 

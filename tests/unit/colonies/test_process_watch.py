@@ -21,6 +21,7 @@ from pollinator_magic.colonies import events as events_module
 from pollinator_magic.colonies.events import Hint, ProcessWatch
 from pollinator_magic.colonies.keys import recover_identity
 from pollinator_magic.settings import Server
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     import ssl
@@ -49,13 +50,6 @@ LOGGED = json.dumps(
         "payload": base64.b64encode(json.dumps({"processid": PROCESS, "log": True}).encode()).decode(),
     }
 )
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 class WebsocketServer:
