@@ -1,8 +1,8 @@
-"""Where a graph is shown: what every front end can do, and the terminal's way of doing it."""
+"""A graph in a terminal, and what every front end does and says with one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.errors import PollinatorError
@@ -23,22 +23,6 @@ if TYPE_CHECKING:
     from pollinator_magic.screen import TerminalScreen
 
 _LONGEST_LINE = 64 << 10
-
-
-class GraphView(Protocol):
-    """How one graph is shown."""
-
-    def handle(self, event: Change) -> None:
-        """Show what happened."""
-        ...
-
-    def finish(self) -> None:
-        """Bring what the steps left, all of which have ended, and show it."""
-        ...
-
-    def leave(self) -> None:
-        """Say how to take the graph up again, which nobody follows from now on; show what can be shown of it."""
-        ...
 
 
 def bring(graph: Graph, progress: Progress | None, note: Callable[[str], object]) -> StepResults | None:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from pollinator_magic.cfs.progress import Progress, TransferProgress
     from pollinator_magic.colonies.models import Process
-    from pollinator_magic.graphview import GraphView
     from pollinator_magic.jobs import Event, Job, Results
     from pollinator_magic.jobs.graph import Graph
+    from pollinator_magic.manyjobs import JobsView
     from pollinator_magic.tunnels.news import TunnelNews
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class Screen(Protocol):
         """Begin to show a job; `quiet` leaves out its log and results."""
         ...
 
-    def graph(self, graph: Graph, *, quiet: bool = False) -> GraphView:
+    def graph(self, graph: Graph, *, quiet: bool = False) -> JobsView:
         """Begin to show a graph; `quiet` leaves out its logs and results."""
         ...
 
@@ -232,7 +232,7 @@ class TerminalScreen:
         """Begin to show a job."""
         return TerminalJobView(self, job, quiet=quiet)
 
-    def graph(self, graph: Graph, *, quiet: bool = False) -> GraphView:
+    def graph(self, graph: Graph, *, quiet: bool = False) -> JobsView:
         """Begin to show a graph."""
         from pollinator_magic.graphview import TerminalGraphView
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import Interrupted, PollinatorError, UsageError, VariableError
 from pollinator_magic.graphview import describe_graph_left
-from pollinator_magic.screen import Ending
+from pollinator_magic.manyjobs import OnInterrupt, follow_many
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from pollinator_magic.commands.context import Context
-    from pollinator_magic.graphview import GraphView
     from pollinator_magic.jobs.graph import Graph, StepRow
     from pollinator_magic.jobs.workflow import Workflow
+    from pollinator_magic.manyjobs import JobsView
 
 HEADER = ("step", "after", "state", "process")
 
@@ -56,7 +56,7 @@ async def attach_graph(
         view.leave()
         return
     cancel = bool(options and options.on_interrupt == "cancel")
-    await follow_graph(found, view, context, cancel_on_interrupt=cancel)
+    await _follow(found, view, context, cancel_on_interrupt=cancel)
 
 
 async def _run(args: argparse.Namespace, context: Context) -> None:
@@ -102,31 +102,18 @@ def _collected(context: Context) -> Workflow:
     return context.workflow
 
 
-async def follow_graph(followed: Graph, view: GraphView, context: Context, *, cancel_on_interrupt: bool) -> None:
+async def _follow(followed: Graph, view: JobsView, context: Context, *, cancel_on_interrupt: bool) -> None:
     """Show the graph until all steps are closed, then their results; raise GraphFailed or JobCancelled if need be."""
-    try:
-        ending = await context.screen.follow(followed.follow, view, twice=not cancel_on_interrupt)
-        if ending is Ending.LEFT:
-            view.leave()
-            return
-        if ending is not Ending.CLOSED:
-            cancel = cancel_on_interrupt or ending is Ending.INTERRUPTED_AGAIN
-            view.leave()
-            raise Interrupted(_cancelled(followed) if cancel else f"Interrupted. {describe_graph_left(followed)}")
-    except KeyboardInterrupt as interrupt:  # too many interrupts, or one where none was waited for
-        if isinstance(interrupt, Interrupted):
-            raise
-        view.leave()
-        raise Interrupted(f"Interrupted. {describe_graph_left(followed)}") from None
-    try:
-        view.finish()
-    except KeyboardInterrupt:
-        view.leave()
-        raise Interrupted(
+    on_interrupt = OnInterrupt(
+        go_on=f"Interrupted. {describe_graph_left(followed)}",
+        have_ended=(
             f"Interrupted: all steps have ended. `%pollinator attach {followed.short_id}` brings their results."
-        ) from None
-    followed.raise_unless_successful()
-    _bring_back(followed, context)
+        ),
+        cancel=lambda: _cancelled(followed),
+    )
+    if await follow_many(followed.follow, view, context.screen, on_interrupt, cancel_on_interrupt=cancel_on_interrupt):
+        followed.raise_unless_successful()
+        _bring_back(followed, context)
 
 
 def _bring_back(ended: Graph, context: Context) -> None:

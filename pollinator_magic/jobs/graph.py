@@ -15,21 +15,12 @@ from typing import TYPE_CHECKING
 from pollinator_magic.cfs.crew import Crew
 from pollinator_magic.colonies.envelope import printable as one_line
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.errors import (
-    GraphFailed,
-    InvalidReply,
-    JobCancelled,
-    JobFailed,
-    PollinatorError,
-    ProjectError,
-    TransferError,
-)
-from pollinator_magic.jobs import results as results_module
+from pollinator_magic.errors import GraphFailed, InvalidReply, JobCancelled, JobFailed, PollinatorError
 from pollinator_magic.jobs.group import in_parallel
 from pollinator_magic.jobs.job import Job
 from pollinator_magic.jobs.listeners import Change, Listeners
 from pollinator_magic.jobs.outcomes import Outcome, Row, bring
-from pollinator_magic.jobs.results import StepResults
+from pollinator_magic.jobs.results import StepResults, show_in
 from pollinator_magic.jobs.steps import LONGEST_NAME, StepState, in_order, states_of
 from pollinator_magic.jobs.submission import AT_ONCE
 
@@ -282,18 +273,8 @@ class Graph(Mapping[str, Job]):
 
     def show_results(self, results: StepResults) -> None:
         """Make `cfs/result` of the project show these results, a directory for each step; raise ProjectError."""
-        project = self.project
-        if project is None:
-            return
-        try:
-            with project.lock():
-                results_module.show(results, project.result, project.state)
-        except (OSError, TransferError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
-            raise ProjectError(
-                f"The results of graph {self.short_id} are here, but could not be copied to "
-                f"{str(project.result)!r}: {reason}."
-            ) from None
+        if self.project is not None:
+            show_in(self.project, results, f"The results of graph {self.short_id} are here")
 
 
 def count_of_steps(number: int) -> str:

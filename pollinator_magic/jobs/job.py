@@ -15,18 +15,15 @@ from pollinator_magic.errors import (
     JobCancelled,
     JobFailed,
     PollinatorError,
-    ProjectError,
-    TransferError,
     UsageError,
 )
 from pollinator_magic.jobs import localresults
-from pollinator_magic.jobs import results as results_module
 from pollinator_magic.jobs.events import Raised, StateChanged
 from pollinator_magic.jobs.follow import Pause, follow, wait_until_closed
 from pollinator_magic.jobs.log import JobLog, LogFile, printable
 from pollinator_magic.jobs.parameters import parameters_of
 from pollinator_magic.jobs.position import Reading
-from pollinator_magic.jobs.results import HIDDEN, Results
+from pollinator_magic.jobs.results import HIDDEN, Results, show_in
 from pollinator_magic.jobs.stream import LogDecoder
 from pollinator_magic.jobs.variables import FILES, Variables, require_closed
 
@@ -345,15 +342,7 @@ class Job:
         """Make `cfs/result` of the project show this job's results; raise ProjectError if it cannot be written."""
         if self.project is not None:
             results = self.results
-            try:
-                with self.project.lock():
-                    results_module.show(results, self.project.result, self.project.state)
-            except (OSError, TransferError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
-                raise ProjectError(
-                    f"The results of process {self.short_id} are in {str(results.root)!r}, "
-                    f"but could not be copied to {str(self.project.result)!r}: {reason}."
-                ) from None
+            show_in(self.project, results, f"The results of process {self.short_id} are in {str(results.root)!r}")
 
     def _own_directory(self) -> Path:
         if self.project is None:

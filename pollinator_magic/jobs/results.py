@@ -26,7 +26,7 @@ from pollinator_magic.cfs.index import Signature
 from pollinator_magic.cfs.transfer import opened, prepare, remove
 from pollinator_magic.colonies.envelope import printable
 from pollinator_magic.colonies.models import prepare_reading
-from pollinator_magic.errors import ResultError
+from pollinator_magic.errors import ProjectError, ResultError, TransferError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from pollinator_magic.cfs.held import Directory
+    from pollinator_magic.project import Project
 
 HIDDEN = ".pollinator"
 """The directory among the results that is none of the user's: displays, and values that are read by `variables`."""
@@ -278,6 +279,16 @@ def show(results: Results, directory: Path, state: Path) -> None:
             with root.directory(above) as place:
                 _step_aside(place, name)
                 _copy(result.path, place, name)
+
+
+def show_in(project: Project, results: Results, which: str) -> None:
+    """Make `cfs/result` of the project show these results; raise ProjectError, which says `which`, if it cannot be."""
+    try:
+        with project.lock():
+            show(results, project.result, project.state)
+    except (OSError, TransferError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
+        raise ProjectError(f"{which}, but could not be copied to {str(project.result)!r}: {reason}.") from None
 
 
 def _copy(source: Path, place: Directory, name: str) -> None:

@@ -43,6 +43,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     notebook: str = ""
     cell: str = ""
     parameters: str = ""
+    step: str = ""
+    """The name of the step that it is of its graph."""
+    graph: str = ""
+    """The id of the graph that it is a step of; empty for a job of its own."""
 
     @property
     def open(self) -> bool:
@@ -70,8 +74,17 @@ class Filter:
             return False
         if not words:
             return True
-        said = f"{job.id}\n{job.executor}\n{job.project}\n{job.notebook}\n{job.by}\n{job.parameters}".casefold()
-        return all(word in said for word in words)
+        own = f"{job.id}\n{job.executor}\n{job.parameters}\n{job.step}\n{job.graph}".casefold()
+        origin = f"{job.project}\n{job.notebook}\n{job.by}".casefold()
+        return all(word in own or word in origin for word in words)
+
+
+class GraphCount(msgspec.Struct, frozen=True):
+    """The steps of a graph as far as they are known."""
+
+    steps: int
+    open: int
+    """How many of them may still change."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,14 @@ class Index:
     def count(self, state: State) -> int:
         """Return how many are in a state."""
         return sum(job.state == state for job in self)
+
+    def graphs(self, ids: Iterable[str]) -> dict[str, GraphCount]:
+        """Return how many steps are known of these graphs, by their ids."""
+        members: dict[str, list[Summary]] = {graph: [] for graph in ids}
+        for job in self if members else ():
+            if job.graph in members:
+                members[job.graph].append(job)
+        return {graph: GraphCount(len(jobs), sum(job.open for job in jobs)) for graph, jobs in members.items()}
 
     def take(self, jobs: Iterable[Summary]) -> list[Summary]:
         """Take in what has been learnt; return the jobs that are new or not as before, in the order given.

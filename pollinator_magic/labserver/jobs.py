@@ -44,7 +44,7 @@ class JobsHandler(Handler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Return those jobs of `{"jobs": [names]}` that there are, in no order."""
+        """Return those jobs of `{"jobs": [names]}` that there are, in no order, and how large their graphs are."""
         self.reply(await self.ask(_named, self.desk, checked_names(self.asked().get("jobs"), MOST)))
 
 
@@ -64,8 +64,12 @@ class CancelHandler(Handler):
     @web.authenticated
     @authorized
     async def post(self, job_id: str) -> None:
-        """Cancel the job, with its graph if it is a step of one, unless it has ended; return it as it is then."""
-        self.reply(await self.ask(_cancel, self.desk, checked_id(job_id)))
+        """Cancel the job unless it has ended; return it as it is then.
+
+        A step of a graph is cancelled with all others, and only for `{"graph": true}`: whoever asks has to know it.
+        """
+        with_graph = self.asked().get("graph") is True
+        self.reply(await self.ask(_cancel, self.desk, checked_id(job_id), with_graph=with_graph))
 
 
 def _page(desk: Desk, *, mine: bool, state: str, text: str, cursor: str | None, count: str) -> dict[str, Any]:
@@ -99,12 +103,15 @@ def _named(desk: Desk, names: list[str]) -> dict[str, Any]:
     from pollinator_magic.labserver.index import SHORT
 
     place, watcher = desk.place(), desk.watcher()
-    found = watcher.overview().index.named(names)
+    index = watcher.overview().index
+    found = index.named(names)
     for name in names:
         if name not in found and len(name) > SHORT:  # it may be too old to be listed
             with contextlib.suppress(NotFound):
                 found[name] = watcher.noticed(place.quick.process(name))
-    return {"jobs": msgspec.to_builtins(list(found.values())), "now": watcher.now}
+    jobs = list(found.values())
+    graphs = index.graphs({job.graph for job in jobs if job.graph})
+    return {"jobs": msgspec.to_builtins(jobs), "graphs": msgspec.to_builtins(graphs), "now": watcher.now}
 
 
 def _details(desk: Desk, job_id: str) -> dict[str, Any]:
@@ -122,14 +129,14 @@ def _details(desk: Desk, job_id: str) -> dict[str, Any]:
     )
 
 
-def _cancel(desk: Desk, job_id: str) -> dict[str, Any]:
+def _cancel(desk: Desk, job_id: str, *, with_graph: bool) -> dict[str, Any]:
     import msgspec
 
     from pollinator_magic.jobs.job import Job
 
     place, watcher = desk.place(), desk.watcher()
     job = Job(place.session, process_of(place.client, job_id))
-    job.cancel(with_graph=True)
+    job.cancel(with_graph=with_graph)
     told: dict[str, Any] = msgspec.to_builtins(watcher.noticed(job.process))
     watcher.hurry()
     return told

@@ -83,7 +83,9 @@ class Describer:
             project=printable(origin.project.name if origin else _project_of(process), _SHORT),
             notebook=self._below_root(origin.notebook) if origin else "",
             cell=printable(origin.cell, _SHORT) if origin else "",
-            parameters=printable(describe({**_step_of(process), **told_parameters(process)}), _PARAMETERS),
+            parameters=printable(describe(told_parameters(process)), _PARAMETERS),
+            step=printable(process.spec.nodename, _SHORT) if process.processgraphid else "",
+            graph=printable(process.processgraphid, 64),
         )
 
     def with_origin(self, job: Summary) -> Summary:
@@ -208,11 +210,6 @@ def _not_secret(name: str, value: Any) -> Any:
 def told_parameters(process: Process) -> dict[str, Any]:
     """Return what a sweep has set for the process; what looks like a secret is hidden."""
     return {name: _not_secret(name, value) for name, value in parameters_of(process.spec.env).items()}
-
-
-def _step_of(process: Process) -> dict[str, Any]:
-    """Return which step of a graph it is, if it is one."""
-    return {"step": process.spec.nodename} if process.processgraphid else {}
 
 
 def _project_of(process: Process) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.errors import PollinatorError
 from pollinator_magic.notebook.controls import JobControls
 from pollinator_magic.notebook.face import Face
 from pollinator_magic.notebook.livecard import LiveCard
@@ -87,13 +86,9 @@ class JobCard(LiveCard[Face]):
     def _mark(self) -> dict[str, Any]:
         return {} if self._job is None else {"job": self._job.id}
 
-    def _cancel_it(self) -> str:
-        try:
-            if self._job is not None:
-                self._job.cancel()
-        except PollinatorError as error:
-            return f"It could not be cancelled: {error}"
-        return ""
+    def _cancel_it(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
 
     def _paint(self, controls: Controls) -> None:
         if isinstance(controls, JobControls):

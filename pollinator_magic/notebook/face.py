@@ -10,12 +10,11 @@ import html
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.log import printable
 from pollinator_magic.notebook.livecard import LiveFace
-from pollinator_magic.notebook.markup import NO_TEX
+from pollinator_magic.notebook.markup import NO_TEX, coloured, linked, prose
 from pollinator_magic.screen import describe_state, describe_transfer, describe_tunnel
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ COLOURS = {
     ProcessState.FAILED: "#cf222e",
     ProcessState.CANCELLED: "#6e7781",
 }
+_NO_COLOUR = "#6e7781"
 _COLOUR_CODE = re.compile(r"\x1b\[[0-9;:]*m")
-_CODE = re.compile("`([^`<]+)`")
 _LIKE_A_LINK = 'style="color:var(--jp-content-link-color,#0969da);text-decoration:underline"'
 """In a widget of JupyterLab links look like any other text."""
 _LINE = 500
@@ -76,16 +75,13 @@ class Face(LiveFace):
         """The executor and the state: the part that changes all the time."""
         if self.process is None:
             return ""
-        colour = COLOURS.get(self.process.status, "#6e7781")
-        return f'<span style="color:{colour}">●</span> <b>{_escaped(self._where())}</b> · {html.escape(self.state)}'
+        dot = coloured("●", colour_of(self.process.status))
+        return f"{dot} <b>{prose(self._where())}</b> · {html.escape(self.state)}"
 
     @property
     def name_html(self) -> str:
         """The process, which leads to the dashboard."""
-        name = f"<code>{html.escape(self.short_id)}</code>"
-        if urlsplit(self.url).scheme in {"http", "https"}:
-            name = f'<a href="{html.escape(self.url, quote=True)}" target="_blank" rel="noopener">{name}</a>'
-        return f"process {name}"
+        return f"process {linked(f'<code>{html.escape(self.short_id)}</code>', self.url)}"
 
     @property
     def body_html(self) -> str:
@@ -124,43 +120,40 @@ class Face(LiveFace):
         return [*waiting, *tunnel, *self.notes, *([self.hint] if self.hint else [])]
 
     def _below_html(self) -> list[str]:
-        lines = [_escaped(line) for line in self._below()]
+        lines = [prose(line) for line in self._below()]
         if self.tunnel is not None and self.tunnel.link:
             # The link is one of ours; nothing that others wrote is in it, or looks like it.
             link = html.escape(self.tunnel.link, quote=True)
             anchor = f'<a href="{link}" target="_blank" rel="noopener noreferrer" {_LIKE_A_LINK}>{link}</a>'
-            mine = _escaped(describe_tunnel(self.tunnel))
+            mine = prose(describe_tunnel(self.tunnel))
             lines = [mine.replace(link, anchor, 1) if line == mine else line for line in lines]
-        if self.moving is not None:
-            done, total = self.moving.bytes_done, max(self.moving.bytes_total, 1)
-            text = html.escape(describe_transfer(self.moving))
-            lines.append(f'<progress value="{done}" max="{total}"></progress> {text}')
-        return lines
+        moving = self._progress_html()
+        return [*lines, moving] if moving else lines
 
     def _tail_title(self) -> str:
         """Say what part of the log is shown; nothing if there is none."""
         rich = f"{self.displays} rich output{'' if self.displays == 1 else 's'}" if self.displays else ""
         if not self.tail:
             return f"log: {rich}" if rich else ""
-        if self.lines is None:
-            shown = f"the last {len(self.tail)} lines"
-        elif self.lines > len(self.tail):
-            shown = f"the last {len(self.tail)} of {self.lines:,} lines"
-        else:
-            shown = f"{len(self.tail)} line{'' if len(self.tail) == 1 else 's'}"
-        return f"log: {shown}{f', {rich}' if rich else ''}"
+        return f"log: {part_of_log(len(self.tail), self.lines)}{f', {rich}' if rich else ''}"
 
     def _tail_lines(self) -> str:
         return f"<pre>{html.escape(chr(10).join(self.tail))}</pre>" if self.tail else ""
+
+
+def colour_of(state: ProcessState | None) -> str:
+    """Return the colour of a state; None is that of a job which was not submitted."""
+    return COLOURS.get(state, _NO_COLOUR) if state is not None else _NO_COLOUR
+
+
+def part_of_log(shown: int, lines: int | None) -> str:
+    """Say what part of a log its last lines are that are shown; `lines` is how many it has, None if not known."""
+    if lines is not None and lines <= shown:
+        return f"{shown} line{'' if shown == 1 else 's'}"
+    return f"the last {shown}{'' if lines is None else f' of {lines:,}'} lines"
 
 
 def log_line(line: str) -> str:
     """Return one line of a log as a card shows it: bounded, without colours."""
     text = _COLOUR_CODE.sub("", printable(line))
     return text if len(text) <= _LINE else f"{text[:_LINE]}…"
-
-
-def _escaped(text: str) -> str:
-    """Return text as HTML; what stands between backticks is code."""
-    lines = "<br>".join(html.escape(line) for line in printable(text).splitlines())
-    return _CODE.sub(r"<code>\1</code>", lines)

@@ -1,5 +1,7 @@
 """Where the boxes and arrows of a graph are drawn: each step below those that it comes after. Pure values, in pixels.
 
+Drawn sideways, each stands to the right of those instead, and what is said here of rows is true of columns.
+
 Steps stand in rows, by how many come before them. An arrow that passes a row keeps a place of its own in it, so that it
 meets no box. Within a row, what belongs together is brought together by a few sweeps down and up, and then each is put
 as near as possible to what it is joined to, without touching its neighbours.
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 from pollinator_magic.jobs.steps import levels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 HEIGHT = 40
 """Of a box."""
@@ -44,7 +46,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """From the lower side of one box to the upper side of another, by points that lie ever lower."""
+    """From the lower side of one box to the upper side of another, by points that lie ever lower.
+
+    Sideways from the right side to the left one, ever further to the right.
+    """
 
     source: str
     target: str
@@ -59,10 +64,22 @@ class Layout:
     height: float
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
+    sideways: bool = False
 
 
-def layout(after: Mapping[str, Collection[str]], widths: Mapping[str, float]) -> Layout:
-    """Return where to draw these steps, of these widths; arrows from steps that are not there are left out."""
+@dataclass(frozen=True)
+class _Row:
+    """Where a row begins and ends: from above, or sideways from the left."""
+
+    start: float
+    end: float
+
+
+def layout(after: Mapping[str, Collection[str]], widths: Mapping[str, float], *, sideways: bool = False) -> Layout:
+    """Return where to draw these steps, of these widths; arrows from steps that are not there are left out.
+
+    Sideways all steps of a column are as wide as the widest of them.
+    """
     known = {name: [one for one in dict.fromkeys(before) if one in after] for name, before in after.items()}
     levels = levels_of(known)
     chains = {
@@ -74,24 +91,35 @@ def layout(after: Mapping[str, Collection[str]], widths: Mapping[str, float]) ->
     rows = _rows(levels, chains.values())
     joined = _joined(chains.values())
     _untangle(rows, joined)
-    size = {place: widths[place[0]] if place[0] in levels else _LANE for row in rows for place in row}
+    breadths = dict.fromkeys(widths, HEIGHT) if sideways else widths
+    size = {place: breadths[place[0]] if place[0] in levels else _LANE for row in rows for place in row}
     centres = _centres(rows, joined, size)
-    left = min((centres[place] - size[place] / 2 for place in size), default=0.0) - MARGIN
-    right = max((centres[place] + size[place] / 2 for place in size), default=0.0) + MARGIN
+    low = min((centres[place] - size[place] / 2 for place in size), default=0.0) - MARGIN
+    high = max((centres[place] + size[place] / 2 for place in size), default=0.0) + MARGIN
+    across = {place: centres[place] - low for place in size}
+    depths = [max(widths[name] for name, _ in row if name in levels) if sideways else HEIGHT for row in rows]
+    along = list(_stacked(depths))
     boxes = tuple(
-        Box(name, centres[name, level] - widths[name] / 2 - left, _top(level), widths[name])
+        Box(name, along[level].start, across[name, level] - HEIGHT / 2, depths[level])
+        if sideways
+        else Box(name, across[name, level] - widths[name] / 2, along[level].start, widths[name])
         for name, level in levels.items()
     )
     arrows = tuple(
-        Arrow(source, target, tuple(_points(chain, {place: centres[place] - left for place in chain})))
+        Arrow(source, target, tuple((y, x) if sideways else (x, y) for x, y in _points(chain, across, along)))
         for (source, target), chain in chains.items()
     )
-    height = max((_top(level) + HEIGHT for level in levels.values()), default=0.0) + MARGIN
-    return Layout(right - left if levels else 0.0, height if levels else 0.0, boxes, arrows)
+    if not levels:
+        return Layout(0.0, 0.0, (), (), sideways)
+    breadth, depth = high - low, along[-1].end + MARGIN
+    return Layout(*((depth, breadth) if sideways else (breadth, depth)), boxes, arrows, sideways)
 
 
-def _top(level: int) -> float:
-    return MARGIN + level * (HEIGHT + FALL)
+def _stacked(depths: Iterable[float]) -> Iterator[_Row]:
+    start: float = MARGIN
+    for depth in depths:
+        yield _Row(start, start + depth)
+        start += depth + FALL
 
 
 def _chain(source: str, target: str, levels: Mapping[str, int]) -> list[_Place]:
@@ -127,13 +155,11 @@ def _untangle(rows: list[list[_Place]], joined: Mapping[_Place, Sequence[_Place]
         for number in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
             other = rows[number - 1 if down else number + 1]
             share = {place: (index + 0.5) / len(other) for index, place in enumerate(other)}
-            own = {place: (index + 0.5) / len(rows[number]) for index, place in enumerate(rows[number])}
-
-            def middle(place: _Place, share: dict[_Place, float] = share, own: dict[_Place, float] = own) -> float:
-                found = [share[one] for one in joined.get(place, ()) if one in share]
-                return sum(found) / len(found) if found else own[place]
-
-            rows[number].sort(key=middle)
+            wished = {
+                place: _middle(joined.get(place, ()), share, otherwise=(index + 0.5) / len(rows[number]))
+                for index, place in enumerate(rows[number])
+            }
+            rows[number].sort(key=wished.__getitem__)
 
 
 def _centres(
@@ -145,12 +171,15 @@ def _centres(
         _settle(row, [0.0] * len(row), size, centres)
     for sweep in range(2 * _SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
-            wished = []
-            for place in row:
-                found = [centres[one] for one in joined.get(place, ())]
-                wished.append(sum(found) / len(found) if found else centres[place])
+            wished = [_middle(joined.get(place, ()), centres, otherwise=centres[place]) for place in row]
             _settle(row, wished, size, centres)
     return centres
+
+
+def _middle(places: Iterable[_Place], where: Mapping[_Place, float], *, otherwise: float) -> float:
+    """Return the middle of those of these places of which it is known where they are."""
+    found = [where[place] for place in places if place in where]
+    return sum(found) / len(found) if found else otherwise
 
 
 def _settle(
@@ -175,10 +204,12 @@ def _settle(
         centres[place] = start + offset
 
 
-def _points(chain: Sequence[_Place], x: Mapping[_Place, float]) -> Iterable[tuple[float, float]]:
+def _points(
+    chain: Sequence[_Place], across: Mapping[_Place, float], along: Sequence[_Row]
+) -> Iterator[tuple[float, float]]:
     """Yield the points of an arrow: straight through the rows that it passes."""
-    yield x[chain[0]], _top(chain[0][1]) + HEIGHT
+    yield across[chain[0]], along[chain[0][1]].end
     for place in chain[1:-1]:
-        yield x[place], _top(place[1])
-        yield x[place], _top(place[1]) + HEIGHT
-    yield x[chain[-1]], _top(chain[-1][1])
+        yield across[place], along[place[1]].start
+        yield across[place], along[place[1]].end
+    yield across[chain[-1]], along[chain[-1][1]].start

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Steps that are drawn; of larger graphs the list must do."""
+COMFORTABLE = 1000
+"""Pixels: what is wider is drawn sideways, where that is narrower."""
 WIDEST = 1600
-"""Pixels: what is wider would be scaled down until nobody could read it."""
+"""Pixels: what is wider would be scaled down until nobody could read it, and what is as high sideways is too long."""
 COLOURS = {
     StepState.COLLECTED: "#5f6872",
     StepState.WAITING: "#9a6700",
@@ -36,6 +38,8 @@ COLOURS = {
     StepState.NEVER_RAN: "#6e7781",
     StepState.CANCELLED: "#6e7781",
 }
+_LEAST = 0.65
+"""Of its size, to which a picture is scaled down; beyond that it is scrolled."""
 _LINE = "#8c959f"
 _SHOWN = 26  # characters of a name
 _SPOKEN = 8000
@@ -61,14 +65,24 @@ def picture(rows: Sequence[StepRow]) -> str:
     """Return the picture as HTML, with a text for those who do not see it; nothing for too large a graph."""
     if not 0 < len(rows) <= MOST:
         return ""
-    placed = layout({row.name: row.after for row in rows}, {row.name: _width(row) for row in rows})
-    if placed.width > WIDEST:
+    placed = _placed(rows)
+    if placed.width > WIDEST or (placed.sideways and placed.height > WIDEST):
         return ""
     svg = base64.b64encode(_svg(placed, {row.name: row for row in rows}).encode()).decode()
+    size = f'width="{round(placed.width)}" height="{round(placed.height)}"'
+    style = f"max-width:100%;min-width:{round(_LEAST * placed.width)}px;height:auto"
     return (
-        f'<img alt="{html.escape(spoken(rows), quote=True)}" width="{round(placed.width)}" '
-        f'height="{round(placed.height)}" style="max-width:100%;height:auto" src="data:image/svg+xml;base64,{svg}">'
+        f'<div style="margin:8px 0;overflow-x:auto"><img alt="{html.escape(spoken(rows), quote=True)}" {size} '
+        f'style="{style}" src="data:image/svg+xml;base64,{svg}"></div>'
     )
+
+
+def _placed(rows: Sequence[StepRow]) -> Layout:
+    after, widths = {row.name: row.after for row in rows}, {row.name: _width(row) for row in rows}
+    down = layout(after, widths)
+    if down.width <= COMFORTABLE:
+        return down
+    return min(down, layout(after, widths, sideways=True), key=lambda placed: placed.width)
 
 
 def spoken(rows: Sequence[StepRow]) -> str:
@@ -101,7 +115,7 @@ def _name(row: StepRow) -> str:
 
 def _svg(placed: Layout, rows: dict[str, StepRow]) -> str:
     width, height = round(placed.width, 1), round(placed.height, 1)
-    arrows = "".join(_arrow(one, rows[one.source].step) for one in placed.arrows)
+    arrows = "".join(_arrow(one, rows[one.source].step, sideways=placed.sideways) for one in placed.arrows)
     boxes = "".join(_box(one, rows[one.name]) for one in placed.boxes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -109,24 +123,26 @@ def _svg(placed: Layout, rows: dict[str, StepRow]) -> str:
     )
 
 
-def _arrow(arrow: Arrow, state: StepState) -> str:
+def _arrow(arrow: Arrow, state: StepState, *, sideways: bool) -> str:
     """Draw an arrow: curved between the rows, green where the way is free."""
     colour = COLOURS[state] if state is StepState.SUCCESS else _LINE
-    (x, y), *others = arrow.points
-    path = f"M{x:.1f} {y:.1f}"
-    tip_x, tip_y = others[-1]
-    others[-1] = (tip_x, tip_y - 5)
-    for number, (next_x, next_y) in enumerate(others):
-        half = (y + next_y) / 2
+
+    def at(across: float, along: float) -> str:
+        return f"{along:.1f} {across:.1f}" if sideways else f"{across:.1f} {along:.1f}"
+
+    (across, along), *others = [(y, x) if sideways else (x, y) for x, y in arrow.points]
+    path = f"M{at(across, along)}"
+    tip_across, tip = others[-1]
+    others[-1] = (tip_across, tip - 5)
+    for number, (to, end) in enumerate(others):
+        half = (along + end) / 2
         straight = number % 2 == 1
-        path += (
-            f"V{next_y:.1f}" if straight else f"C{x:.1f} {half:.1f} {next_x:.1f} {half:.1f} {next_x:.1f} {next_y:.1f}"
-        )
-        x, y = next_x, next_y
-    tip = f"M{tip_x - 4:.1f} {tip_y - 7:.1f}L{tip_x:.1f} {tip_y - 1:.1f}L{tip_x + 4:.1f} {tip_y - 7:.1f}z"
+        path += f"L{at(to, end)}" if straight else f"C{at(across, half)} {at(to, half)} {at(to, end)}"
+        across, along = to, end
+    head = f"M{at(tip_across - 4, tip - 7)}L{at(tip_across, tip - 1)}L{at(tip_across + 4, tip - 7)}z"
     return (
         f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
-        f'<path d="{tip}" fill="{colour}" stroke="{colour}" stroke-linejoin="round"/>'
+        f'<path d="{head}" fill="{colour}" stroke="{colour}" stroke-linejoin="round"/>'
     )
 
 

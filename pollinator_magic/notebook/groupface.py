@@ -6,25 +6,21 @@ them and `SIZE` bytes are shown, the failed ones first.
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pollinator_magic.colonies.envelope import printable as one_line
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.jobs.group import count_of_jobs
-from pollinator_magic.jobs.log import printable
+from pollinator_magic.jobs.outcomes import Row
 from pollinator_magic.jobs.parameters import describe_value
-from pollinator_magic.notebook.face import COLOURS
-from pollinator_magic.notebook.livecard import LiveFace
-from pollinator_magic.notebook.markup import NO_TEX
-from pollinator_magic.screen import describe_transfer, human_duration, text_table
+from pollinator_magic.notebook.face import colour_of
+from pollinator_magic.notebook.manyface import ManyFace
+from pollinator_magic.notebook.markup import NO_TEX, coloured, escaped, progress_bar
+from pollinator_magic.screen import text_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from pollinator_magic.jobs.outcomes import Row
+    from collections.abc import Iterable, Sequence
 
 ROWS = 200
 SIZE = 30 << 10
@@ -37,17 +33,14 @@ _URGENCY = (ProcessState.FAILED, ProcessState.UNKNOWN, None, ProcessState.CANCEL
 
 
 @dataclass(frozen=True)
-class GroupFace(LiveFace):
-    """A group as its card shows it; `since` says for how long it goes on, or how long it took."""
+class GroupFace(ManyFace[Row]):
+    """A group as its card shows it."""
 
     where: str = ""
-    rows: tuple[Row, ...] = ()
     sending: bool = False
     """Whether jobs are being submitted."""
     listed: bool = False
     """Whether the text has the rows, too."""
-    links: Mapping[str, str] = field(default_factory=dict)
-    """Addresses of the jobs' pages, by process id."""
 
     @property
     def closed(self) -> bool:
@@ -63,66 +56,34 @@ class GroupFace(LiveFace):
         """Return the whole card as HTML."""
         return f"<div {NO_TEX}>{self.head_html()}{self._details_html()}</div>"
 
-    def head_html(self) -> str:
-        """Return the card without its rows."""
-        lines = [self._headline_html(), *(_lines_html(line) for line in self._below())]
-        if self.moving is not None:
-            lines.append(
-                _bar(self.moving.bytes_done, self.moving.bytes_total) + _escaped(describe_transfer(self.moving))
-            )
-        elif self.rows and not self.closed:
-            lines.append(_bar(self.done, len(self.rows)) + f"{self.done} of {len(self.rows)} have ended")
-        return f"<div>{'<br>'.join(line for line in lines if line)}</div>"
-
     def rows_html(self) -> str:
         """Return a table with a row for each job, as far as there is room."""
         header = [*self._names(), "state", "time", "process", "value"]
-        cells = [[*map(_escaped, self._values(row)), *self._job_cells(row)] for row in _chosen(self.rows)]
+        cells = [[*map(escaped, self._values(row)), *self._job_cells(row)] for row in _chosen(self.rows)]
         return table_html(header, cells, total=len(self.rows))
 
-    def plain(self) -> str:
-        """Return the card as text."""
-        lines = [self._headline(), *self._below()]
-        if self.moving is not None:
-            lines.append(describe_transfer(self.moving))
-        if self.listed and self.rows:
-            lines.append(rows_text(self.rows))
-        return printable("\n".join(line for line in lines if line))
+    def _where(self) -> str:
+        return self.where
 
-    def _headline(self) -> str:
-        if not self.rows:
-            return ""
-        states = ", ".join(f"{number} {state}" for _, state, number in self._counts())
-        parts = [self.where, f"{count_of_jobs(len(self.rows))}: {states}", self.since]
-        return " · ".join(part for part in parts if part)
+    def _count(self) -> str:
+        return count_of_jobs(len(self.rows))
 
-    def _headline_html(self) -> str:
-        if not self.rows:
-            return ""
-        counts = self._counts()
-        states = ", ".join(f"{_coloured(f'{number} {state}', status)}" for status, state, number in counts)
-        first = counts[0][0]
-        parts = [
-            f"{_coloured('●', first)} <b>{_escaped(self.where)}</b>",
-            f"{count_of_jobs(len(self.rows))}: {states}",
-            _escaped(self.since),
-        ]
-        return " · ".join(part for part in parts if part)
+    def _word(self, row: Row) -> str:
+        return "to be submitted" if row.status is None and self.sending else row.state
 
-    def _counts(self) -> list[tuple[ProcessState | None, str, int]]:
-        """Return how many jobs are in each state; the state that decides what the group looks like first."""
-        found: dict[str, tuple[ProcessState | None, int]] = {}
-        for row in self.rows:
-            state = "to be submitted" if row.status is None and self.sending else row.state
-            found[state] = (row.status, found.get(state, (None, 0))[1] + 1)
-        listed = [(status, state, number) for state, (status, number) in found.items()]
-        return sorted(listed, key=lambda one: _urgency(one[0]))
+    def _colour(self, row: Row) -> str:
+        return colour_of(row.status)
 
-    def _below(self) -> list[str]:
-        if self.closed:
-            return list(self.notes)
-        waiting = f"waiting: {self.waiting}" if self.waiting else ""
-        return [line for line in (waiting, *self.notes, self.hint) if line]
+    def _urgency(self, row: Row) -> int:
+        return _urgency(row)
+
+    def _listed(self) -> list[str]:
+        return [rows_text(self.rows)] if self.listed and self.rows else []
+
+    def _progress_html(self) -> str:
+        if self.moving is None and self.rows and not self.closed:
+            return f"{progress_bar(self.done, len(self.rows))} {self.done} of {len(self.rows)} have ended"
+        return super()._progress_html()
 
     def _details_html(self) -> str:
         return f"<details><summary>the jobs</summary>{self.rows_html()}</details>" if self.rows else ""
@@ -133,31 +94,6 @@ class GroupFace(LiveFace):
     def _values(self, row: Row) -> list[str]:
         return [one_line(describe_value(row.parameters.get(name))) for name in self._names()]
 
-    def _job_cells(self, row: Row) -> list[str]:
-        took = row.duration_s
-        return [
-            _coloured(row.state, row.status),
-            human_duration(took) if took is not None else "",
-            self._link(row),
-            _escaped(row.says),
-        ]
-
-    def _link(self, row: Row) -> str:
-        if row.job is None:
-            return ""
-        name, url = f"<code>{_escaped(row.job.short_id)}</code>", self.links.get(row.job.id, "")
-        if urlsplit(url).scheme not in {"http", "https"}:
-            return name
-        return f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{name}</a>'
-
-
-def took(rows: Sequence[Row]) -> str:
-    """Say how long all jobs together took, by the clock of the server."""
-    processes = [row.job.process for row in rows if row.job is not None]
-    begun = [process.submitted_at for process in processes if process.submitted_at]
-    ended = [process.ended_at for process in processes if process.ended_at]
-    return f"after {human_duration((max(ended) - min(begun)).total_seconds())}" if begun and ended else ""
-
 
 def values_html(rows: Sequence[Row]) -> str:
     """Return a table of parameters and of what came back, in the order of the parameters."""
@@ -165,9 +101,9 @@ def values_html(rows: Sequence[Row]) -> str:
     badly = any(row.status is not ProcessState.SUCCESS for row in rows)
     cells = [
         [
-            *(_escaped(one_line(describe_value(row.parameters.get(name)))) for name in names),
-            *[_coloured(row.state, row.status)] * badly,
-            _escaped(row.says),
+            *(escaped(one_line(describe_value(row.parameters.get(name)))) for name in names),
+            *[coloured(row.state, colour_of(row.status))] * badly,
+            escaped(row.says),
         ]
         for row in rows[:ROWS]
     ]
@@ -202,32 +138,15 @@ def table_html(header: Sequence[str], rows: Iterable[Sequence[str]], *, total: i
         if room < 0 or len(body) == ROWS:
             break
         body.append(row)
-    head = f"{''.join(f'<th>{_escaped(name)}</th>' for name in header[:-1])}<th {_LEFT}>{_escaped(header[-1])}</th>"
+    head = f"{''.join(f'<th>{escaped(name)}</th>' for name in header[:-1])}<th {_LEFT}>{escaped(header[-1])}</th>"
     more = f"<div>and {total - len(body)} more: <code>_.frame()</code> has all</div>" if len(body) < total else ""
     return f"<table {NO_TEX}><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{more}"
 
 
 def _chosen(rows: Sequence[Row]) -> list[Row]:
     """Return the rows that matter most, those that need attention first."""
-    return sorted(rows, key=lambda row: _urgency(row.status))[:ROWS]
+    return sorted(rows, key=_urgency)[:ROWS]
 
 
-def _urgency(status: ProcessState | None) -> int:
-    return _URGENCY.index(status) if status in _URGENCY else len(_URGENCY)
-
-
-def _coloured(text: str, status: ProcessState | None) -> str:
-    colour = COLOURS.get(status, "#6e7781") if status is not None else "#6e7781"
-    return f'<span style="color:{colour}">{_escaped(text)}</span>'
-
-
-def _bar(done: int, total: int) -> str:
-    return f'<progress value="{done}" max="{max(total, 1)}"></progress> '
-
-
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))
-
-
-def _lines_html(text: str) -> str:
-    return "<br>".join(_escaped(line) for line in text.splitlines())
+def _urgency(row: Row) -> int:
+    return _URGENCY.index(row.status) if row.status in _URGENCY else len(_URGENCY)

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.getipython import get_ipython
 
+from pollinator_magic.errors import PollinatorError
 from pollinator_magic.notebook.attendant import attendant
 from pollinator_magic.notebook.controls import clicks_arrive_while_a_cell_runs
-from pollinator_magic.screen import TerminalScreen, rough_duration
+from pollinator_magic.notebook.markup import escaped, progress_bar
+from pollinator_magic.screen import TerminalScreen, describe_transfer, rough_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,12 +64,21 @@ class LiveFace:
     def plain(self) -> str:
         """Return it as text."""
 
+    def _progress_html(self) -> str:
+        """Return how far files are, as HTML; nothing if none move."""
+        if self.moving is None:
+            return ""
+        bar = progress_bar(self.moving.bytes_done, self.moving.bytes_total)
+        return f"{bar} {escaped(describe_transfer(self.moving))}"
+
 
 F = TypeVar("F", bound=LiveFace)
 
 
 class LiveCard(Generic[F]):
     """One card. It may be used from any thread, and never prints."""
+
+    _not_cancelled = "It could not be cancelled"
 
     def __init__(self, face: F) -> None:
         shell: Any = get_ipython()
@@ -166,8 +177,8 @@ class LiveCard(Generic[F]):
     # --- buttons -----------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _cancel_it(self) -> str:
-        """Cancel what goes on; return what kept it from being cancelled, or nothing."""
+    def _cancel_it(self) -> None:
+        """Cancel what goes on; raise PollinatorError if it cannot be cancelled."""
 
     def _enliven(self, make: Callable[[], Controls]) -> None:
         """Become a widget soon, unless it is over by then; a cell follows it."""
@@ -192,9 +203,10 @@ class LiveCard(Generic[F]):
             threading.Thread(target=self._cancel_and_say, name="pollinator-cancel", daemon=True).start()
 
     def _cancel_and_say(self) -> None:
-        problem = self._cancel_it()
-        if problem:
-            self.note(problem)
+        try:
+            self._cancel_it()
+        except PollinatorError as error:
+            self.note(f"{self._not_cancelled}: {error}")
             if self._controls is not None:
                 self._controls.cancelling(now=False)
 

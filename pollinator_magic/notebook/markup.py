@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import urlsplit
+
+from pollinator_magic.jobs.log import printable
 
 MAX_TAGS = 20_000
 """Up to here HTML is taken apart: the time that it takes grows with the square of how deep it is nested."""
@@ -64,12 +67,41 @@ _LINK = re.compile(r"\](?=[(:\[])")
 _WRITTEN_IN_NUMBERS = re.compile(r"&(?=#|bsol;)")
 _JOINER = "\u2060"
 """Takes no room, and parts characters that would mean something together."""
+_CODE = re.compile("`([^`<]+)`")
 _REACHING_TEX = re.compile(
     r"\\(?=(?:href|url|require|includegraphics|class|cssId|style|html\w{1,9}"
     r"|mmlToken|bbox|fcolorbox|setOptions)(?![A-Za-z]))"  # of MathJax: they take attributes and styles
 )
 NO_TEX = 'class="mathjax_ignore tex2jax_ignore"'
 """On an element of ours: its text is no TeX, which front ends would look for in all HTML (MathJax from 3 on, and 2)."""
+
+
+def escaped(text: str) -> str:
+    """Return text as HTML."""
+    return html.escape(printable(text))
+
+
+def prose(text: str) -> str:
+    """Return text of one or more lines as HTML; what stands between backticks is code."""
+    lines = "<br>".join(escaped(line) for line in text.splitlines())
+    return _CODE.sub(r"<code>\1</code>", lines)
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return text as HTML, in a colour of ours."""
+    return f'<span style="color:{colour}">{escaped(text)}</span>'
+
+
+def linked(shown: str, url: str) -> str:
+    """Return HTML that leads to a page of its own, if that is one of the web."""
+    if urlsplit(url).scheme not in {"http", "https"}:
+        return shown
+    return f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{shown}</a>'
+
+
+def progress_bar(done: int, total: int) -> str:
+    """Return a bar as HTML."""
+    return f'<progress value="{done}" max="{max(total, 1)}"></progress>'
 
 
 def sandboxed_frame(document: str, *, scripts: bool, otherwise: str = "") -> str:

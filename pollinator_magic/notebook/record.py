@@ -27,7 +27,8 @@ from pollinator_magic.notebook.gallery.listing import natural
 from pollinator_magic.notebook.gallery.preview import escape, plural, shown_name
 from pollinator_magic.notebook.graphface import GraphFace
 from pollinator_magic.notebook.graphface import Tail as LogTail
-from pollinator_magic.notebook.groupface import GroupFace, took
+from pollinator_magic.notebook.groupface import GroupFace
+from pollinator_magic.notebook.manyface import took
 from pollinator_magic.notebook.markup import NO_TEX
 
 if TYPE_CHECKING:

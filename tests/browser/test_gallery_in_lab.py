@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.themes import dark
 from tests.unit.front.gallery import samples
 
 pytestmark = pytest.mark.browser
@@ -23,7 +24,6 @@ SHOW = (
 )
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
-THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 PWNED = (
     "() => [window, ...Array.from(window.frames)].some(frame => { try { return frame.pwned } catch { return false } })"
 )
@@ -131,37 +131,36 @@ def test_pictures_sounds_and_films_are_decoded_and_a_page_has_no_rights(new_note
 
 def test_thousands_of_results_are_filtered_sorted_and_paged_within_a_small_page(new_notebook, results):
     page = new_notebook(SHOW)
-    page.evaluate(THEME, "JupyterLab Dark")
-    root = results()
-    for number in range(3_000):
-        (root / f"step-{number}.txt").write_text("x" * (number % 7))
-    samples.tables(root)
-    samples.texts(root)
-    page.evaluate(RUN)
-    entries = page.locator(".widget-select select option")
-    entries.first.wait_for(state="attached")
+    with dark(page):
+        root = results()
+        for number in range(3_000):
+            (root / f"step-{number}.txt").write_text("x" * (number % 7))
+        samples.tables(root)
+        samples.texts(root)
+        page.evaluate(RUN)
+        entries = page.locator(".widget-select select option")
+        entries.first.wait_for(state="attached")
 
-    assert entries.count() == 100
-    assert page.locator(".jp-OutputArea-output *").count() < 1_200
-    page.get_by_placeholder("filter: ").fill("step-29")
-    page.get_by_text("1 to 100 of 111").wait_for()
-    page.get_by_placeholder("filter: ").fill("*.csv")
-    page.get_by_text("1 to 1 of 1").wait_for()
-    choose(page, "fit.csv")
-    page.locator(".widget-dropdown select").last.select_option("bill_length")
-    page.get_by_text("sorted by bill_length").wait_for()
-    page.locator(".widget-toggle-button").last.click()
-    page.get_by_text("largest first").wait_for()
+        assert entries.count() == 100
+        assert page.locator(".jp-OutputArea-output *").count() < 1_200
+        page.get_by_placeholder("filter: ").fill("step-29")
+        page.get_by_text("1 to 100 of 111").wait_for()
+        page.get_by_placeholder("filter: ").fill("*.csv")
+        page.get_by_text("1 to 1 of 1").wait_for()
+        choose(page, "fit.csv")
+        page.locator(".widget-dropdown select").last.select_option("bill_length")
+        page.get_by_text("sorted by bill_length").wait_for()
+        page.locator(".widget-toggle-button").last.click()
+        page.get_by_text("largest first").wait_for()
 
-    column = page.locator(".widget-html-content tbody td:nth-child(2)").all_inner_texts()
-    assert column == sorted(column, key=float, reverse=True)
-    picture(page, "dark-table")
-    page.get_by_placeholder("filter: ").fill("train")
-    page.get_by_text("1 to 2 of 2").wait_for()
-    choose(page, "train.py")
-    page.get_by_text("def train").or_(page.get_by_text("train(rate")).first.wait_for()
-    picture(page, "dark-source")
-    page.evaluate(THEME, "JupyterLab Light")
+        column = page.locator(".widget-html-content tbody td:nth-child(2)").all_inner_texts()
+        assert column == sorted(column, key=float, reverse=True)
+        picture(page, "dark-table")
+        page.get_by_placeholder("filter: ").fill("train")
+        page.get_by_text("1 to 2 of 2").wait_for()
+        choose(page, "train.py")
+        page.get_by_text("def train").or_(page.get_by_text("train(rate")).first.wait_for()
+        picture(page, "dark-source")
 
 
 def test_saved_and_opened_without_its_kernel_the_gallery_is_still_a_list_with_pictures_and_tables(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
-from tests.browser.labext.themes import dark
+from tests.browser.themes import dark
 
 pytestmark = pytest.mark.browser
 

@@ -11,6 +11,7 @@ from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Capabilities, Conditions, Executor, FunctionSpec, Gpu, Hardware
 from tests.browser.conftest import KERNEL_IS_IDLE
+from tests.browser.themes import dark
 from tests.colony_server import running_colony
 
 pytestmark = pytest.mark.browser
@@ -18,7 +19,6 @@ pytestmark = pytest.mark.browser
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 RUN_NEXT = "() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
-DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 
 
 def test_an_executor_is_chosen_and_the_next_bare_cell_runs_on_it(new_notebook):
@@ -112,9 +112,8 @@ def test_a_colony_of_two_hundred_is_found_through_and_stays_where_it_was_scrolle
         page.keyboard.press("Enter")
         page.wait_for_function("() => document.querySelector('.pollinator-line').textContent.endsWith('64Gi')")
         screenshot(picker, "picker-light.png")
-        page.evaluate(DARK)
-        page.wait_for_function("() => document.body.dataset.jpThemeName === 'JupyterLab Dark'")
-        screenshot(picker, "picker-dark.png")
+        with dark(page):
+            screenshot(picker, "picker-dark.png")
 
 
 def screenshot(picker, name: str) -> None:

@@ -5,22 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
+from tests.served import page_server
 from tests.ssh_server import Home, free_port, running_sshd, until
 
 pytestmark = pytest.mark.browser
 
-SERVE = """\
-%%pollinate local
-import http.server, os, threading, time
-class Page(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b'from the job')
-    def log_message(self, *_): pass
-server = http.server.ThreadingHTTPServer(('127.0.0.1', {port}), Page)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print('begun', flush=True)
-while not os.path.exists({go!r}): time.sleep(0.05)
-"""
 PROJECT = """\
 projectname: tunnelled
 conditions: {{executorNames: [local], nodes: 1, processesPerNode: 1, cpu: 100m, mem: 100Mi, walltime: 600}}
@@ -37,7 +26,7 @@ def test_a_click_on_the_link_opens_the_page_of_the_job(lab, new_notebook, go, tm
         server.authorize(home.key())
         home.know(server.line)
         at_home = f"import os; os.environ['HOME'] = {str(home.path)!r}; os.environ.pop('SSH_AUTH_SOCK', None)"
-        page = new_notebook(LOAD, at_home, SERVE.format(port=port, go=str(go)), notebook_7=notebook_7)
+        page = new_notebook(LOAD, at_home, f"%%pollinate local\n{page_server(port, go)}", notebook_7=notebook_7)
         (lab.root / tmp_path.name / "project.yaml").write_text(PROJECT.format(login=server.port, port=port))
 
         page.evaluate(RUN_ALL)
@@ -63,7 +52,7 @@ def test_a_tunnel_that_is_refused_is_readable_in_the_card(lab, new_notebook, go,
     with running_sshd(tmp_path / "sshd") as server:
         home.key()
         at_home = f"import os; os.environ['HOME'] = {str(home.path)!r}; os.environ.pop('SSH_AUTH_SOCK', None)"
-        page = new_notebook(LOAD, at_home, SERVE.format(port=port, go=str(go)))
+        page = new_notebook(LOAD, at_home, f"%%pollinate local\n{page_server(port, go)}")
         (lab.root / tmp_path.name / "project.yaml").write_text(PROJECT.format(login=server.port, port=port))
 
         page.evaluate(RUN_ALL)

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pollinator_magic.jobs.workflow import Workflow
-from tests.commandline import CommandLine
 from tests.jobs import ENDLESS, WAIT_S
-from tests.place import environment
 
 if TYPE_CHECKING:
     from pollinator_magic.jobs import Session
@@ -20,12 +18,6 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def storage(colony):
     return colony.any_storage
-
-
-@pytest.fixture
-def pollinate(session: Session, project: Project) -> CommandLine:
-    """A terminal in the project."""
-    return CommandLine(project.root, environment(session.connection))
 
 
 @pytest.fixture

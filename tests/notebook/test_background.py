@@ -6,33 +6,23 @@ import ast
 
 import pytest
 
-from tests.notebook.kernels import NEWEST, VERSIONS, WIDGET, FrontEnd, put_in_front
+from tests.notebook.kernels import NEWEST, VERSIONS, WIDGET, loaded_kernel, put_in_front, waiting_for
 
 pytestmark = pytest.mark.notebook
-
-LOAD = "%load_ext pollinator_magic"
 
 
 @pytest.fixture
 def kernel(request, environment, monkeypatch, tmp_path):
     """A kernel of this ipykernel, by default the newest, with the extension loaded."""
     put_in_front(monkeypatch, getattr(request, "param", NEWEST))
-    front_end = FrontEnd(tmp_path)
-    assert front_end.run(LOAD).reply["status"] == "ok"
-    yield front_end
-    (tmp_path / "go").touch()  # what still waits for it would keep later jobs from running
-    front_end.close()
+    with loaded_kernel(tmp_path) as front_end:
+        yield front_end
 
 
 def detached(tmp_path, *, then: str = "", options: str = "") -> str:
     """A cell whose job waits for a file and then does something."""
-    return (
-        f"%%pollinate local --detach --as job {options}\n"
-        "import os, time\n"
-        "print('begun', flush=True)\n"
-        f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)\n"
-        f"{then}"
-    )
+    program = waiting_for(tmp_path / "go", says="begun", then=then)
+    return f"%%pollinate local --detach --as job {options}\n{program}"
 
 
 @pytest.mark.parametrize("kernel", VERSIONS, indirect=True)

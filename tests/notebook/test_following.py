@@ -12,11 +12,10 @@ import pytest
 
 from pollinator_magic.project import Project
 from tests.notebook.conftest import printed, shown
-from tests.notebook.kernels import NEWEST, VERSIONS, WIDGET, FrontEnd, put_in_front
+from tests.notebook.kernels import LOAD, NEWEST, VERSIONS, WIDGET, loaded_kernel, put_in_front, waiting_for
 
 pytestmark = pytest.mark.notebook
 
-LOAD = "%load_ext pollinator_magic"
 PREFIX = {"awaited": "", "blocking": "%%time\n"}
 
 
@@ -30,21 +29,13 @@ def ipykernel(request, environment, monkeypatch):
 @pytest.fixture
 def kernel(ipykernel, tmp_path):
     """A kernel with the extension loaded."""
-    front_end = FrontEnd(tmp_path)
-    assert front_end.run(LOAD).reply["status"] == "ok"
-    yield front_end
-    (tmp_path / "go").touch()  # what still waits for it would keep later jobs from running
-    front_end.close()
+    with loaded_kernel(tmp_path) as front_end:
+        yield front_end
 
 
-def waiting_for(file) -> str:
-    """A program that says that it has begun, and ends when there is this file."""
-    return (
-        "import os, time\n"
-        "print('begun', flush=True)\n"
-        f"while not os.path.exists({str(file)!r}): time.sleep(0.02)\n"
-        "print('ended')"
-    )
+def until_there_is(file) -> str:
+    """A program that says that it has begun, waits for this file, and says that it has ended."""
+    return waiting_for(file, says="begun", then="print('ended')")
 
 
 def test_the_ipykernel_is_the_one_that_is_meant(kernel, ipykernel):
@@ -131,7 +122,7 @@ def test_a_failing_cell_stops_what_comes_after_it(kernel):
 
 
 def test_the_next_cell_waits_until_an_awaited_one_has_ended(kernel, tmp_path):
-    job = kernel.begin(f"%%pollinate local\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"%%pollinate local\n{until_there_is(tmp_path / 'go')}")
     after = kernel.begin("print('after')")
     kernel.until(lambda: "begun" in job.printed)
     assert after.printed == ""
@@ -146,7 +137,7 @@ def test_the_next_cell_waits_until_an_awaited_one_has_ended(kernel, tmp_path):
 
 @pytest.mark.parametrize("way", PREFIX)
 def test_the_stop_button_ends_following_and_the_card_goes_on(kernel, tmp_path, way):
-    job = kernel.begin(f"{PREFIX[way]}%%pollinate local --as job\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"{PREFIX[way]}%%pollinate local --as job\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
     kernel.interrupt()
     kernel.finish(job)
@@ -170,7 +161,7 @@ def test_the_stop_button_ends_following_and_the_card_goes_on(kernel, tmp_path, w
 
 @pytest.mark.parametrize("way", PREFIX)
 def test_a_second_interrupt_cancels(kernel, tmp_path, way):
-    job = kernel.begin(f"{PREFIX[way]}%%pollinate local --as job\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"{PREFIX[way]}%%pollinate local --as job\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
     kernel.interrupt()
     kernel.until(lambda: "Interrupt once more" in job.printed)
@@ -198,12 +189,11 @@ def test_an_interrupt_while_the_job_is_sent_says_where_to_look(kernel, tmp_path)
 
 def test_a_job_that_waits_says_why(kernel, tmp_path):
     everything = f"--cpu {os.cpu_count()}000m"
-    first = kernel.run(f"%%pollinate local --detach --as first {everything}\n{waiting_for(tmp_path / 'go')}")
+    first = kernel.run(f"%%pollinate local --detach --as first {everything}\n{until_there_is(tmp_path / 'go')}")
     second = kernel.begin(f"%%pollinate local {everything}\nprint('value is', 42)")
     third = kernel.begin("print('third')")
 
-    kernel.until(lambda: "waiting: executor last heard" in str(kernel.widgets))
-    assert "next in line" in str(kernel.widgets)
+    kernel.until(lambda: all(said in str(kernel.widgets) for said in ("waiting: executor last heard", "next in line")))
     (tmp_path / "go").touch()
     kernel.finish(third)
 
@@ -213,7 +203,7 @@ def test_a_job_that_waits_says_why(kernel, tmp_path):
 
 
 def test_with_on_interrupt_cancel_the_first_interrupt_cancels(kernel, tmp_path):
-    job = kernel.begin(f"%%pollinate local --on-interrupt cancel --as job\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"%%pollinate local --on-interrupt cancel --as job\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
     kernel.interrupt()
     kernel.finish(job)
@@ -224,7 +214,7 @@ def test_with_on_interrupt_cancel_the_first_interrupt_cancels(kernel, tmp_path):
 
 
 def test_after_an_interrupt_an_interrupt_means_what_it_always_means(kernel, tmp_path):
-    job = kernel.begin(f"%%pollinate local --on-interrupt cancel\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"%%pollinate local --on-interrupt cancel\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
     kernel.interrupt()
     kernel.finish(job)
@@ -236,7 +226,7 @@ def test_after_an_interrupt_an_interrupt_means_what_it_always_means(kernel, tmp_
 
 
 def test_buttons_are_offered_only_where_a_click_arrives(kernel, ipykernel, tmp_path):
-    job = kernel.begin(f"%%pollinate local\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"%%pollinate local\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
     kernel.until(lambda: WIDGET in job.card)
     assert set(kernel.buttons()) == (set() if ipykernel == "6.31.0" else {"Cancel", "Detach"})
@@ -275,7 +265,7 @@ def test_a_job_that_is_over_soon_makes_no_widget(kernel):
     indirect=["ipykernel"],
 )
 def test_a_click_on_cancel_ends_the_job_while_its_cell_runs(kernel, tmp_path, way, by_subshell):
-    job = kernel.begin(f"{PREFIX[way]}%%pollinate local --as job\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"{PREFIX[way]}%%pollinate local --as job\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
 
     kernel.click("Cancel", by_subshell=by_subshell)
@@ -289,7 +279,7 @@ def test_a_click_on_cancel_ends_the_job_while_its_cell_runs(kernel, tmp_path, wa
 
 @pytest.mark.parametrize("ipykernel", [NEWEST], indirect=True)
 def test_a_click_on_detach_ends_the_cell_and_not_the_job(kernel, tmp_path):
-    job = kernel.begin(f"%%pollinate local --as job\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"%%pollinate local --as job\n{until_there_is(tmp_path / 'go')}")
     after = kernel.begin("print(job.state)")
     kernel.until(lambda: "begun" in job.printed)
 
@@ -308,7 +298,7 @@ def test_a_click_on_detach_ends_the_cell_and_not_the_job(kernel, tmp_path):
 
 @pytest.mark.parametrize("way", PREFIX)
 def test_a_kernel_that_is_shut_down_while_it_follows_ends_by_itself(kernel, tmp_path, way):
-    job = kernel.begin(f"{PREFIX[way]}%%pollinate local\n{waiting_for(tmp_path / 'go')}")
+    job = kernel.begin(f"{PREFIX[way]}%%pollinate local\n{until_there_is(tmp_path / 'go')}")
     kernel.until(lambda: "begun" in job.printed)
 
     assert kernel.shut_down() == 0

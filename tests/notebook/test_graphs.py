@@ -6,15 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
 from tests.notebook.conftest import error_of, printed, shown
-from tests.notebook.kernels import WIDGET, FrontEnd
+from tests.notebook.kernels import LOAD, PATIENT, WIDGET, FrontEnd, loaded_kernel, waiting_for
 
 pytestmark = pytest.mark.notebook
 
-LOAD = "%load_ext pollinator_magic"
 DIAMOND = (
     "%%pollinate local --step prepare --out numbers\nnumbers = [1, 2, 3]\nopen('result/n.txt', 'w').write('6')",
     "%%pollinate local --step double --after prepare --in numbers\nprint('doubling')\n[2 * n for n in numbers]",
@@ -26,17 +26,8 @@ DIAMOND = (
 @pytest.fixture
 def kernels(environment, tmp_path):
     """Start kernels with the extension loaded, in one directory."""
-    started = []
-
-    def start() -> FrontEnd:
-        started.append(FrontEnd(tmp_path))
-        assert started[-1].run(LOAD).reply["status"] == "ok"
-        return started[-1]
-
-    yield start
-    (tmp_path / "go").touch()  # what still waits for it would keep later jobs from running
-    for front_end in started:
-        front_end.close()
+    with ExitStack() as started:
+        yield lambda: started.enter_context(loaded_kernel(tmp_path))
 
 
 @pytest.fixture
@@ -44,14 +35,9 @@ def kernel(kernels):
     return kernels()
 
 
-def waiting_for(file) -> str:
-    """A program that says that it runs, and ends when there is this file."""
-    return f"import os, time\nprint('waiting', flush=True)\nwhile not os.path.exists({str(file)!r}): time.sleep(0.02)"
-
-
 def collect_two(kernel: FrontEnd, file) -> None:
     """Collect a step that waits for a file, and one that comes after it."""
-    kernel.run(f"%%pollinate local --step first\n{waiting_for(file)}")
+    kernel.run(f"%%pollinate local --step first\n{waiting_for(file, says='waiting')}")
     kernel.run("%%pollinate local --step second --after first\nopen('result/end.txt', 'w').write('the end')")
 
 
@@ -190,7 +176,7 @@ def test_the_live_card_has_a_picture_buttons_and_the_logs_in_a_fold(kernel, tmp_
     kernel.until(lambda: set(kernel.buttons()) == {"Cancel graph", "Detach"})
     kernel.until(lambda: "first: running" in values_of(kernel))
     kernel.until(lambda: "log of <b>first</b>" in values_of(kernel))
-    assert WIDGET in cell.card
+    kernel.until(lambda: WIDGET in cell.card)
     assert len(cell.mark["jobs"]) == cell.mark["count"] == 2
 
     (tmp_path / "go").touch()
@@ -237,14 +223,11 @@ def test_the_stop_button_ends_following_and_the_card_goes_on(kernel, tmp_path):
 
 
 def test_a_second_interrupt_cancels_the_graph(kernel, tmp_path):
-    kernel.run("import pollinator_magic.notebook.display as display_module\ndisplay_module.WINDOW_S = 60")
+    kernel.run(PATIENT)
     collect_two(kernel, tmp_path / "go")
     cell = kernel.begin("%pollinator graph run --as graph")
     kernel.until(lambda: "first: running" in values_of(kernel))
-    kernel.interrupt()
-    kernel.until(lambda: "Interrupt once more" in cell.printed)
-    kernel.interrupt()
-    kernel.finish(cell)
+    kernel.interrupt_twice(cell)
 
     assert "the graph was cancelled. 2 steps: 2 cancelled" in cell.reply["evalue"]
     assert kernel.run("print(graph.summary)").printed == "2 steps: 2 cancelled\n"

@@ -8,11 +8,9 @@ import time
 import pytest
 
 from tests.notebook.conftest import error_of, printed, shown
-from tests.notebook.kernels import WIDGET, FrontEnd
+from tests.notebook.kernels import LOAD, PATIENT, WIDGET, FrontEnd, loaded_kernel, waiting_for
 
 pytestmark = pytest.mark.notebook
-
-LOAD = "%load_ext pollinator_magic"
 
 
 class Watched(FrontEnd):
@@ -31,16 +29,13 @@ class Watched(FrontEnd):
 @pytest.fixture
 def kernel(environment, tmp_path):
     """A kernel with the extension loaded."""
-    front_end = Watched(tmp_path)
-    assert front_end.run(LOAD).reply["status"] == "ok"
-    yield front_end
-    (tmp_path / "go").touch()  # what still waits for it would keep later jobs from running
-    front_end.close()
+    with loaded_kernel(tmp_path, front_end=Watched) as front_end:
+        yield front_end
 
 
-def waiting_for(file, value: str = "x * 10") -> str:
-    """A program that ends when there is this file."""
-    return f"import os, time\nwhile not os.path.exists({str(file)!r}): time.sleep(0.02)\n{value}"
+def ten_times_x(file) -> str:
+    """A program that waits for a file, and then has a value."""
+    return waiting_for(file, then="x * 10")
 
 
 def rows_of(kernel: FrontEnd) -> str:
@@ -139,7 +134,7 @@ def test_what_cannot_be_meant_makes_no_project(execute, tmp_path):
 
 
 def test_the_live_card_has_a_bar_buttons_and_the_jobs_in_a_fold(kernel, tmp_path):
-    cell = kernel.begin(f"%%pollinate local --each x=1:3\n{waiting_for(tmp_path / 'go')}")
+    cell = kernel.begin(f"%%pollinate local --each x=1:3\n{ten_times_x(tmp_path / 'go')}")
     kernel.until(lambda: set(kernel.buttons()) == {"Cancel all", "Detach"})
     kernel.until(lambda: "running" in rows_of(kernel))
     heads = [str(state.get("value", "")) for state in kernel.widgets.values()]
@@ -157,7 +152,7 @@ def test_the_live_card_has_a_bar_buttons_and_the_jobs_in_a_fold(kernel, tmp_path
 
 
 def test_a_click_cancels_all_jobs(kernel, tmp_path):
-    cell = kernel.begin(f"%%pollinate local --each x=1:12 --as sweep\n{waiting_for(tmp_path / 'go')}")
+    cell = kernel.begin(f"%%pollinate local --each x=1:12 --as sweep\n{ten_times_x(tmp_path / 'go')}")
     kernel.until(lambda: "running" in rows_of(kernel))
 
     kernel.click("Cancel all")
@@ -170,7 +165,7 @@ def test_a_click_cancels_all_jobs(kernel, tmp_path):
 
 
 def test_the_stop_button_ends_following_and_the_card_goes_on(kernel, tmp_path):
-    cell = kernel.begin(f"%%pollinate local --each x=1:3 --as sweep\n{waiting_for(tmp_path / 'go')}")
+    cell = kernel.begin(f"%%pollinate local --each x=1:3 --as sweep\n{ten_times_x(tmp_path / 'go')}")
     kernel.until(lambda: "running" in rows_of(kernel))
     kernel.interrupt()
     kernel.finish(cell)
@@ -191,13 +186,10 @@ def test_the_stop_button_ends_following_and_the_card_goes_on(kernel, tmp_path):
 
 
 def test_a_second_interrupt_cancels_all(kernel, tmp_path):
-    kernel.run("import pollinator_magic.notebook.display as display_module\ndisplay_module.WINDOW_S = 60")
-    cell = kernel.begin(f"%%pollinate local --each x=1:3 --as sweep\n{waiting_for(tmp_path / 'go')}")
+    kernel.run(PATIENT)
+    cell = kernel.begin(f"%%pollinate local --each x=1:3 --as sweep\n{ten_times_x(tmp_path / 'go')}")
     kernel.until(lambda: "running" in rows_of(kernel))
-    kernel.interrupt()
-    kernel.until(lambda: "Interrupt once more" in cell.printed)
-    kernel.interrupt()
-    kernel.finish(cell)
+    kernel.interrupt_twice(cell)
 
     assert "3 jobs: 3 cancelled" in cell.reply["evalue"]
     assert kernel.run("print(sweep.summary)").printed == "3 jobs: 3 cancelled\n"
@@ -211,7 +203,7 @@ def test_under_time_a_sweep_blocks_with_the_same_output(kernel):
 
 
 def test_a_detached_group_goes_on_updating_its_card_and_prints_nowhere(kernel, tmp_path):
-    cell = kernel.run(f"%%pollinate local --each x=1:3 --detach\n{waiting_for(tmp_path / 'go')}")
+    cell = kernel.run(f"%%pollinate local --each x=1:3 --detach\n{ten_times_x(tmp_path / 'go')}")
     assert cell.reply["status"] == "ok"
     kernel.until(lambda: "3 running" in cell.plain or "running" in rows_of(kernel))
     kernel.until(lambda: set(kernel.buttons()) == {"Cancel all"})

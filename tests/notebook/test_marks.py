@@ -8,11 +8,10 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from tests.notebook.kernels import NEWEST, WIDGET, FrontEnd, put_in_front
+from tests.notebook.kernels import LOAD, NEWEST, WIDGET, loaded_kernel, put_in_front, waiting_for
 
 pytestmark = pytest.mark.notebook
 
-LOAD = "%load_ext pollinator_magic"
 ID = "print(job.id)"
 IDS = "print(*[job.id for job in group])"
 
@@ -21,25 +20,17 @@ IDS = "print(*[job.id for job in group])"
 def kernel(request, environment, monkeypatch, tmp_path):
     """A kernel of this ipykernel, by default the newest, with the extension loaded."""
     put_in_front(monkeypatch, getattr(request, "param", NEWEST))
-    front_end = FrontEnd(tmp_path)
-    assert front_end.run(LOAD).reply["status"] == "ok"
-    yield front_end
-    (tmp_path / "go").touch()  # what still waits for it would keep later jobs from running
-    front_end.close()
+    with loaded_kernel(tmp_path) as front_end:
+        yield front_end
 
 
-def waiting_for(file, *, options: str = "") -> str:
+def cell_until(file, *, options: str = "") -> str:
     """A cell whose job says that it has begun, and ends when there is this file."""
-    return (
-        f"%%pollinate local {options}\n"
-        "import os, time\n"
-        "print('begun', flush=True)\n"
-        f"while not os.path.exists({str(file)!r}): time.sleep(0.02)"
-    )
+    return f"%%pollinate local {options}\n{waiting_for(file, says='begun')}"
 
 
 def test_a_card_names_its_job_and_says_when_it_is_final(kernel, tmp_path):
-    cell = kernel.begin(waiting_for(tmp_path / "go", options="--as job"))
+    cell = kernel.begin(cell_until(tmp_path / "go", options="--as job"))
     kernel.until(lambda: "begun" in cell.printed)
     assert set(cell.mark) == {"job"}
 
@@ -50,7 +41,7 @@ def test_a_card_names_its_job_and_says_when_it_is_final(kernel, tmp_path):
 
 
 def test_the_card_of_a_detached_job_is_final_when_its_results_are_listed(kernel, tmp_path):
-    cell = kernel.run(waiting_for(tmp_path / "go", options="--detach") + "\nopen('result/a.txt', 'w').write('42')")
+    cell = kernel.run(cell_until(tmp_path / "go", options="--detach") + "open('result/a.txt', 'w').write('42')")
     assert set(cell.mark) == {"job"}
     (tmp_path / "go").touch()
 
@@ -60,7 +51,7 @@ def test_the_card_of_a_detached_job_is_final_when_its_results_are_listed(kernel,
 
 
 def test_a_card_that_another_one_goes_on_for_is_final(kernel, tmp_path):
-    cell = kernel.run(waiting_for(tmp_path / "go", options="--detach --as job"))
+    cell = kernel.run(cell_until(tmp_path / "go", options="--detach --as job"))
     later = kernel.begin("%pollinator attach {job.id}")
     kernel.until(lambda: "running" in later.plain)
 
@@ -89,7 +80,7 @@ def test_the_card_of_a_large_sweep_names_all_its_jobs_by_the_beginnings_of_their
 
 @pytest.mark.parametrize("kernel", ["6.31.0"], indirect=True)
 def test_where_a_click_does_not_arrive_only_a_page_with_the_extension_has_a_button(kernel, tmp_path):
-    cell = kernel.begin(waiting_for(tmp_path / "go"))
+    cell = kernel.begin(cell_until(tmp_path / "go"))
     kernel.until(lambda: "begun" in cell.printed)
     kernel.until(lambda: WIDGET in cell.card)
     assert kernel.buttons() == {}

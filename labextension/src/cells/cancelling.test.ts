@@ -7,7 +7,7 @@ import type { IJob } from '../colony/types';
 import { cancelByServer } from './cancelling';
 
 const ID = 'a'.repeat(64);
-const cancel = vi.fn<(id: string) => Promise<void>>();
+const cancel = vi.fn<(id: string, withGraph: boolean) => Promise<void>>();
 const named = vi.fn<(names: string[]) => Promise<IJob[]>>();
 const failed = vi.fn();
 const colony = {
@@ -48,7 +48,7 @@ it('cancels by the server, says so at once, and lets the click go on', async () 
   const { node, heard } = button('pollinator-cancel', `pollinator-job-${ID}`);
   node.click();
 
-  await vi.waitFor(() => expect(cancel).toHaveBeenCalledWith(ID));
+  await vi.waitFor(() => expect(cancel).toHaveBeenCalledWith(ID, false)); // of a step nothing but this is said
   expect(node.textContent).toBe('Cancelling…');
   expect(node.disabled).toBe(true);
   expect(heard()).toBe(1);
@@ -100,7 +100,8 @@ it('cancels the open jobs of a large sweep, whose card names them by the first p
 
   await vi.waitFor(() => expect(cancel).toHaveBeenCalledTimes(100));
   expect(named).toHaveBeenCalledWith(names);
-  expect(cancel).not.toHaveBeenCalledWith(first);
+  expect(cancel.mock.calls).toContainEqual([others[0], true]);
+  expect(cancel.mock.calls.flat()).not.toContain(first);
   Object.assign(notebooks, { find: () => undefined });
 });
 

@@ -13,6 +13,8 @@ import { cardOf, isId } from './card';
 
 const BUTTON = 'button.pollinator-cancel';
 const JOB = 'pollinator-job-';
+/** The button of a sweep or a workflow, which says that it is about all of it. */
+const GROUP = 'pollinator-group';
 /** On the body: buttons may be shown that only we can do anything for. */
 const CAN_CANCEL = 'pollinator-can-cancel';
 const AT_ONCE = 4;
@@ -88,12 +90,15 @@ async function cancel(
   { colony, cancelling, failed }: ICancellingOptions
 ): Promise<void> {
   const before = button.textContent;
+  const isOfMany = button.classList.contains(GROUP);
   button.disabled = true;
   button.textContent = cancelling;
   try {
     const left = ids.every(isId) ? [...ids] : openOf(await colony.api.named(ids));
     const work = async (): Promise<void> => {
-      for (let id = left.shift(); id !== undefined; id = left.shift()) await colony.api.cancel(id);
+      for (let id = left.shift(); id !== undefined; id = left.shift()) {
+        await colony.api.cancel(id, isOfMany);
+      }
     };
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, ids.length) }, work));
   } catch (error) {

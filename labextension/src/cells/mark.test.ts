@@ -20,7 +20,9 @@ function job(id: string, state: State): IJob {
     project: '',
     notebook: '',
     cell: '',
-    parameters: ''
+    parameters: '',
+    step: '',
+    graph: ''
   };
 }
 

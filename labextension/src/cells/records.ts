@@ -10,7 +10,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 
-import type { Api } from '../colony/api';
+import { ApiError, type Api } from '../colony/api';
 import type { IJob, IRecord } from '../colony/types';
 import { isOpen } from '../panel/states';
 import { short } from '../results/paths';
@@ -21,6 +21,9 @@ import { saveQuietly } from './saving';
 
 /** So long a kernel that can is left to change its card itself. */
 const PATIENCE_MS = 10_000;
+/** After so long a record is asked for again that could not be had; then after twice as long, and so on. */
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
 const GONE = new Set(['dead', 'terminating', 'restarting', 'autorestarting', 'unknown']);
 
 export interface IRecordsOptions {
@@ -51,6 +54,7 @@ export class Records {
 
   private readonly onArrived = (_: Cards, card: ICard): void => {
     for (const id of card.jobs) this.expected.add(id);
+    this.pauses.delete(keyOf(card));
     this.leave(keyOf(card));
   };
 
@@ -63,7 +67,9 @@ export class Records {
   private readonly onJobs = (_: Jobs, jobs: readonly IJob[]): void => {
     const ended = new Set(jobs.filter(job => !isOpen(job.state)).map(job => short(job.id)));
     if (ended.size === 0) return;
-    this.consider(this.openCards().filter(card => card.jobs.some(id => ended.has(short(id)))));
+    const cards = this.openCards().filter(card => card.jobs.some(id => ended.has(short(id))));
+    for (const card of cards) this.pauses.delete(keyOf(card)); // also when the colony, or the page, is back
+    this.consider(cards);
   };
 
   private readonly onStatus = (_: unknown, status: string): void => {
@@ -73,6 +79,7 @@ export class Records {
   /** Nobody changes the cards any more that the kernel has shown. */
   private readonly onKernelGone = (): void => {
     this.expected.clear();
+    this.pauses.clear();
     this.consider(this.openCards());
   };
 
@@ -85,14 +92,19 @@ export class Records {
   private consider(cards: readonly ICard[]): void {
     for (const card of cards) {
       if (!this.isOver(card)) continue;
-      const key = keyOf(card);
-      if (!card.jobs.some(id => this.expected.has(id))) {
-        this.repair(card);
-      } else if (!this.timers.has(key)) {
-        const timer = setTimeout(() => this.repair(card), PATIENCE_MS);
-        this.timers.set(key, timer);
-      }
+      if (this.pauses.has(keyOf(card))) continue; // it is tried again, but not for every output of the cell
+      if (card.jobs.some(id => this.expected.has(id))) this.repairLater(card, PATIENCE_MS);
+      else this.repair(card);
     }
+  }
+
+  private repairLater(card: ICard, ms: number): void {
+    const key = keyOf(card);
+    if (!this.timers.has(key))
+      this.timers.set(
+        key,
+        setTimeout(() => this.repair(card), ms)
+      );
   }
 
   /** Whether all its jobs have ended; cards of earlier versions do not name all of a large group. */
@@ -112,8 +124,20 @@ export class Records {
     // One after the other: what one has changed is saved before the next asks whether the notebook was clean.
     this.work = this.work
       .then(() => this.fetchAndSet(card))
-      .catch(() => undefined) // it is tried again when the colony, or the page, is back
+      .then(
+        () => void this.pauses.delete(key),
+        (error: unknown) => this.postpone(card, error)
+      )
       .finally(() => this.underWay.delete(key));
+  }
+
+  /** Try again after a pause that grows, unless the answer was that there is nothing to be had. */
+  private postpone(card: ICard, error: unknown): void {
+    const key = keyOf(card);
+    if (this.isDisposed() || isRefusal(error)) return;
+    const pause = this.pauses.get(key) ?? FIRST_PAUSE_MS;
+    this.pauses.set(key, Math.min(2 * pause, LONGEST_PAUSE_MS));
+    this.repairLater(card, pause);
   }
 
   private leave(key: string): void {
@@ -144,6 +168,13 @@ export class Records {
   /** Cards, by their keys. */
   private readonly underWay = new Set<string>();
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** How long it is waited after another failure, for cards whose records could not be had. */
+  private readonly pauses = new Map<string, number>();
+}
+
+/** Whether the server half answered that it will not do that, which it will say again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status >= 400 && error.status < 500;
 }
 
 /** Return what cards of the same jobs have in common. */

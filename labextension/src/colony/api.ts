@@ -7,11 +7,13 @@ import { spans } from '../panel/spans';
 import type {
   IConnection,
   IExecutor,
+  IGraphSize,
   IJob,
   IJobDetails,
   IJobFilter,
   IJobPage,
   ILogPage,
+  INamed,
   IRecord,
   IResultList,
   Where
@@ -87,13 +89,21 @@ export class Api {
     const found: IJob[] = [];
     for (let begin = 0; begin < names.length; begin += NAMED) {
       const asked = { jobs: names.slice(begin, begin + NAMED) };
-      found.push(...(await this.post<{ jobs: IJob[] }>('jobs', asked)).jobs);
+      found.push(...(await this.post<INamed>('jobs', asked)).jobs);
     }
     return found;
   }
 
-  cancel(id: string): Promise<IJob> {
-    return this.post(`jobs/${id}/cancel`, {});
+  /** Return a job, if the colony has it, and how large the workflow is that it is a step of. */
+  async withSize(id: string): Promise<{ job?: IJob | undefined; size?: IGraphSize | undefined }> {
+    const { jobs, graphs } = await this.post<INamed>('jobs', { jobs: [id] });
+    const [job] = jobs;
+    return { job, size: graphs[job?.graph ?? ''] };
+  }
+
+  /** Cancel a job; a step only together with its whole workflow, which one has to want. */
+  cancel(id: string, withGraph = false): Promise<IJob> {
+    return this.post(`jobs/${id}/cancel`, { graph: withGraph });
   }
 
   /** Return at most `size` characters of the log, from a cursor that an earlier page gave, or from the beginning. */

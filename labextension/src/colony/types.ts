@@ -67,6 +67,23 @@ export interface IJob {
   cell: string;
   /** What a sweep has set for it, e.g. "lr=0.1"; empty for a job of its own. */
   parameters: string;
+  /** The name of the step that it is of its workflow. */
+  step: string;
+  /** The workflow that it is a step of: the id of its process graph; empty for a job of its own. */
+  graph: string;
+}
+
+/** The steps of a workflow, as far as they are known. */
+export interface IGraphSize {
+  steps: number;
+  /** How many of them have not ended. */
+  open: number;
+}
+
+/** Jobs that one has named, and how large the workflows are that they are steps of. */
+export interface INamed {
+  jobs: IJob[];
+  graphs: Record<string, IGraphSize>;
 }
 
 export interface ICounts {
@@ -78,7 +95,7 @@ export interface IJobFilter {
   mine: boolean;
   /** Empty for every state. */
   state: State | '';
-  /** Found in id, executor, project, notebook, user or parameters; empty for all. */
+  /** Found in id, executor, project, notebook, user, parameters, step or workflow; empty for all. */
   text: string;
 }
 

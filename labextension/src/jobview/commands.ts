@@ -10,7 +10,7 @@ import type { Widget } from '@lumino/widgets';
 import { told } from '../colony/api';
 import type { Colony } from '../colony/colony';
 import { pollinatorIcon } from '../panel/icons';
-import { short } from '../results/paths';
+import { question } from './question';
 
 export const OPEN_JOB = 'pollinator:open-job';
 export const CANCEL_JOB = 'pollinator:cancel-job';
@@ -48,7 +48,7 @@ export function addCommands(commands: CommandRegistry, given: IJobCommands): voi
   });
   commands.addCommand(CANCEL_JOB, {
     label: trans.__('Cancel Job'),
-    caption: trans.__('Cancel the job, after a question'),
+    caption: trans.__('Cancel the job, or the workflow that it is a step of, after a question'),
     icon: stopIcon,
     isEnabled: args => {
       const id = idOf(args);
@@ -69,18 +69,20 @@ export function addCommands(commands: CommandRegistry, given: IJobCommands): voi
 
 /** Cancel a job if the user agrees; return whether it was cancelled. */
 async function cancel(id: string, { colony, trans }: IJobCommands): Promise<boolean> {
-  const { button } = await showDialog({
-    title: trans.__('Cancel Job %1?', short(id)),
-    body: trans.__('It will not go on and cannot be resumed. Its log stays.'),
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Keep It') }),
-      Dialog.warnButton({ label: trans.__('Cancel Job') })
-    ],
-    defaultButton: 0
-  });
-  if (!button.accept) return false;
   try {
-    await colony.api.cancel(id);
+    const { job = { id, step: '', graph: '' }, size } = await colony.api.withSize(id);
+    const { title, body, accept } = question(job, size, trans);
+    const { button } = await showDialog({
+      title,
+      body,
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Keep It') }),
+        Dialog.warnButton({ label: accept })
+      ],
+      defaultButton: 0
+    });
+    if (!button.accept) return false;
+    await colony.api.cancel(id, job.graph !== '');
     return true;
   } catch (error) {
     await showErrorMessage(trans.__('Cannot Cancel the Job'), told(error));

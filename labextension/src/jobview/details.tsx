@@ -7,6 +7,7 @@ import * as React from 'react';
 import type { IJobDetails } from '../colony/types';
 import { clock } from '../panel/clock';
 import { CopyButton, Notice } from '../panel/notice';
+import { neverRan } from '../panel/which';
 import { origin, page, resources, ticks, timings, type IFact } from './facts';
 import type { Job } from './job';
 
@@ -73,6 +74,11 @@ function All({ job, details, seen, openNotebook, trans }: IProps): React.JSX.Ele
     <>
       {details.why && (
         <p className="pollinator-Details-why">{trans.__('Waiting: %1.', details.why)}</p>
+      )}
+      {neverRan(details) && details.graph && details.errors.length === 0 && (
+        <p className="pollinator-Details-why">
+          {trans.__('Never ran: another step of its workflow has failed.')}
+        </p>
       )}
       {details.errors.length > 0 && (
         <Part title={trans.__('Errors')}>

@@ -21,6 +21,8 @@ const JOB: IJobDetails = {
   notebook: '',
   cell: '',
   parameters: '',
+  step: '',
+  graph: '',
   errors: [],
   attributes: [],
   spec: {},

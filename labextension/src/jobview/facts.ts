@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IJob, IJobDetails } from '../colony/types';
 import { isOpen } from '../panel/states';
+import { short } from '../results/paths';
 
 export interface IFact {
   label: string;
@@ -89,6 +90,8 @@ export function resources(spec: unknown, trans: TranslationBundle): IFact[] {
 export function origin(job: IJob, trans: TranslationBundle): IFact[] {
   return [
     { label: trans.__('Executor'), value: job.executor },
+    { label: trans.__('Step'), value: job.step },
+    { label: trans.__('Workflow'), value: short(job.graph) },
     { label: trans.__('Parameters'), value: job.parameters },
     { label: trans.__('Project'), value: job.project },
     { label: trans.__('User'), value: job.by }

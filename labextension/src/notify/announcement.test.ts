@@ -38,6 +38,12 @@ describe('gathering', () => {
     expect(groups.map(group => group.jobs.length)).toEqual([5, 1]);
   });
 
+  it('the steps of a workflow are told of together, whichever cells they are of', () => {
+    const steps = ['c1', 'c2', 'c3'].map(cell => job({ id: cell, cell, step: cell, graph: 'g' }));
+    const groups = gathered([...steps, job({ id: 'other', graph: 'h' })]);
+    expect(groups.map(group => group.jobs.length)).toEqual([3, 1]);
+  });
+
   it('later jobs of the same sweep have the same key, those of another cell have not', () => {
     const [first] = gathered([job({ id: 'a', parameters: 'lr=1' })]);
     const [later] = gathered([job({ id: 'b', parameters: 'lr=2' })]);

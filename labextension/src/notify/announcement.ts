@@ -35,7 +35,7 @@ export function isWanted(job: IJob, wanted: Wanted, inSight: boolean): boolean {
   }
 }
 
-/** Divide jobs that have ended into what is told in one sentence each: a sweep in one, and many jobs in one. */
+/** Divide jobs that have ended into what is told in one sentence each: a sweep or workflow in one, many jobs in one. */
 export function gathered(jobs: readonly IJob[]): IGroup[] {
   const groups = new Map<string, IJob[]>();
   for (const job of jobs) {
@@ -46,8 +46,9 @@ export function gathered(jobs: readonly IJob[]): IGroup[] {
   return [...groups].map(([key, of]) => ({ key, jobs: of }));
 }
 
-/** Jobs that a sweep has set parameters for belong together, if they are of one cell. */
+/** The steps of a workflow belong together, and jobs that a sweep has set parameters for, if they are of one cell. */
 function keyOf(job: IJob): string {
+  if (job.graph) return `workflow ${job.graph}`;
   return job.parameters ? `sweep ${job.project} ${job.notebook} ${job.cell}` : job.id;
 }
 

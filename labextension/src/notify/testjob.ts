@@ -17,6 +17,8 @@ export function job(told: Partial<IJob>): IJob {
     notebook: 'work/fit.ipynb',
     cell: 'c1',
     parameters: '',
+    step: '',
+    graph: '',
     ...told
   };
 }

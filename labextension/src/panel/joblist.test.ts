@@ -20,7 +20,9 @@ function job(number: number, state: State = 'waiting'): IJob {
     project: '',
     notebook: '',
     cell: '',
-    parameters: ''
+    parameters: '',
+    step: '',
+    graph: ''
   };
 }
 

@@ -12,10 +12,12 @@ import * as React from 'react';
 
 import type { Colony } from '../colony/colony';
 import type { IJob } from '../colony/types';
+import { short } from '../results/paths';
 import { useTicking, type IShared } from './context';
 import { age, MINUTE, pace, span, spent } from './durations';
 import { StateSign } from './icons';
 import { isOpen, stateName } from './states';
+import { neverRan, which } from './which';
 
 interface IJobProps extends IShared {
   job: IJob;
@@ -26,6 +28,7 @@ interface IJobProps extends IShared {
 export const JobCells = React.memo(function JobCells(props: IJobProps): React.JSX.Element {
   const { job, colony, trans, commands } = props;
   const { notebook: path, cell } = job;
+  const told = which(job, trans);
   const open = (): void => void commands.execute('pollinator:open-notebook', { path, cell });
   return (
     <>
@@ -33,7 +36,7 @@ export const JobCells = React.memo(function JobCells(props: IJobProps): React.JS
         <StateSign state={job.state} />
         <span className="pollinator-Row-name">
           {job.executor}
-          {job.parameters && <span className="pollinator-Row-more">{job.parameters}</span>}
+          {told && <span className="pollinator-Row-more">{told}</span>}
         </span>
         <Spent job={job} colony={colony} trans={trans} />
         <span className="pollinator-Row-line">
@@ -72,7 +75,8 @@ function Spent({ job, colony, trans }: ITimeProps): React.JSX.Element {
   const ticks = isOpen(job.state) && ms !== null ? pace(ms) : 0;
   const told = (now: number): string => {
     const time = spent(job, now);
-    return time === null ? '' : span(time, trans);
+    if (time !== null) return span(time, trans);
+    return neverRan(job) ? trans.__('never ran') : '';
   };
   return <span className="pollinator-Row-aside">{useTicking(colony, told, ticks)}</span>;
 }
@@ -137,6 +141,8 @@ function story(job: IJob, trans: TranslationBundle): string {
   return [
     told(trans.__('Job'), job.id),
     told(trans.__('Executor'), job.executor),
+    told(trans.__('Step'), job.step),
+    told(trans.__('Workflow'), short(job.graph)),
     told(trans.__('Parameters'), job.parameters),
     told(trans.__('Project'), job.project),
     told(trans.__('Notebook'), job.notebook),

@@ -90,7 +90,7 @@ function Filters({ list, trans }: IJobsProps): React.JSX.Element {
   return (
     <Search
       placeholder={trans.__('Filter jobs')}
-      label={trans.__('Filter by executor, notebook, project, user, parameters or ID')}
+      label={trans.__('Filter by executor, notebook, project, user, step, parameters or ID')}
       text={text}
       onChange={text => set({ text })}
       found={list.total}

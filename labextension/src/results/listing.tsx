@@ -8,6 +8,7 @@ import type { Api } from '../colony/api';
 import type { IResultFile } from '../colony/types';
 import { Notice, Sentence } from '../panel/notice';
 import { stateName } from '../panel/states';
+import { which } from '../panel/which';
 import { basename, directory, short } from './paths';
 import type { ResultList } from './resultlist';
 import { sizeOf } from './sizes';
@@ -88,7 +89,7 @@ function Header({ list, trans }: IAboutProps): React.JSX.Element {
     basename(job.notebook),
     job.executor,
     stateName(job.state, trans),
-    job.parameters
+    which(job, trans)
   ];
   return (
     <header className="pollinator-Results-header">

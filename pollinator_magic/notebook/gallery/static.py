@@ -29,6 +29,7 @@ RECORD_PREVIEWS = {Kind.PICTURE: 4, Kind.TABLE: 2}
 """How many of which kind a record shows."""
 
 _LEFT = 'style="text-align:left"'  # JupyterLab aligns to the right, which is for numbers
+_WHOLE = 'style="white-space:nowrap"'  # a size in two lines is hard to read
 
 
 def linked(result: Result, here: Path | None = None) -> str:
@@ -61,7 +62,7 @@ def bundle(result: Result, shown: Preview, size: str) -> dict[str, Any]:
 def listed(listing: Listing, found: Sequence[tuple[Result, Preview, str]]) -> dict[str, str]:
     """Return a short list of results that have been looked at, as MIME types."""
     rows = "".join(
-        f"<tr><td {_LEFT}>{linked(result)}</td><td {_LEFT}>{escape(shown.about)}</td><td>{size}</td></tr>"
+        f"<tr><td {_LEFT}>{linked(result)}</td><td {_LEFT}>{escape(shown.about)}</td><td {_WHOLE}>{size}</td></tr>"
         for result, shown, size in found
     )
     lines = [f"  {plain_caption(*one)}" for one in found]
@@ -113,7 +114,7 @@ def names_html(listing: Listing, limit: int = LIMIT) -> str:
 def _rows(listing: Listing, names: Sequence[str], most: int) -> str:
     rows = "".join(
         f"<tr><td {_LEFT}>{linked(listing.result(name), listing.here)}</td><td {_LEFT}>{kind_of(name)}</td>"
-        f"<td>{listing.size_in_words(name)}</td></tr>"
+        f"<td {_WHOLE}>{listing.size_in_words(name)}</td></tr>"
         for name in names[:most]
     )
     more = f"<div>… {len(names) - most:,} more, not listed here</div>" if len(names) > most else ""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 RESTORED = "() => window.jupyterapp?.restored.then(() => true)"
 OPEN = "id => void window.jupyterapp.commands.execute('pollinator:open-job', { id })"
-CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 NUMBERS_IN_SIGHT = """log => {
     const box = log.getBoundingClientRect();
     return [...log.querySelectorAll('.pollinator-Log-row[data-line]')]
@@ -57,13 +56,3 @@ def line(view, text: str):
 def in_sight(view) -> list[int]:
     """Return the numbers of the lines in sight."""
     return log_of(view).evaluate(NUMBERS_IN_SIGHT)
-
-
-def go_dark(page) -> None:
-    page.evaluate(CHANGE_THEME, "JupyterLab Dark")
-    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-
-
-def go_light(page) -> None:
-    page.evaluate(CHANGE_THEME, "JupyterLab Light")
-    page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
 from tests.browser.labext.panel import colony_of
-from tests.browser.labext.themes import dark
+from tests.browser.themes import dark
 
 pytestmark = pytest.mark.browser
 

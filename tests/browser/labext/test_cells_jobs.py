@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
 from tests.browser.conftest import KERNEL_IS_IDLE
-from tests.browser.labext.themes import dark
+from tests.browser.themes import dark
 from tests.notebook.kernels import overlay
 
 pytestmark = pytest.mark.browser

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from tests.browser.cells import picture
-from tests.browser.labext.jobview import go_dark, go_light, in_sight, line, log_of, open_job, open_lab, start
+from tests.browser.labext.jobview import in_sight, line, log_of, open_job, open_lab, start
 from tests.browser.labext.layout import saved
+from tests.browser.themes import dark
 
 pytestmark = pytest.mark.browser
 
@@ -67,14 +68,13 @@ def test_the_log_of_a_running_job_streams_in_its_colours_and_its_details_stand_b
     log_of(view).get_by_text("a line that is longer").first.wait_for()
     assert log_of(view).evaluate(END_OF_LONG_LINE)
     red, behind = log_of(view).get_by_text("colour 1", exact=True), log_of(view).get_by_text("behind 2", exact=True)
-    light = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
+    in_light = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
     picture(page, "jobview")
-    go_dark(page)
-    dark = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
-    picture(page, "jobview-dark")
-    go_light(page)
-    assert light[0][0] != dark[0][0]
-    assert light[1][1] == dark[1][1] != "rgba(0, 0, 0, 0)"
+    with dark(page):
+        in_dark = [red.evaluate(COLOURS), behind.evaluate(COLOURS)]
+        picture(page, "jobview-dark")
+    assert in_light[0][0] != in_dark[0][0]
+    assert in_light[1][1] == in_dark[1][1] != "rgba(0, 0, 0, 0)"
 
     details = view.get_by_role("region", name="Details of the job")
     details.get_by_text("Must end by").wait_for()

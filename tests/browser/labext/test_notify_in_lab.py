@@ -7,6 +7,7 @@ import pytest
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, output, picture
 from tests.browser.labext.elsewhere import run_elsewhere
 from tests.browser.labext.settings import settings
+from tests.browser.themes import dark
 
 pytestmark = pytest.mark.browser
 
@@ -91,15 +92,11 @@ def test_a_failure_stays_until_it_is_seen_and_leads_to_the_log(new_notebook, go)
     page = new_notebook(LOAD, detached(go, then="1 / 0"))
     submit(page, 1)
     page.evaluate(CLOSE)
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    try:
+    with dark(page):
         go.touch()
         toast = toasts(page).filter(has_text="notebook.ipynb: failed on local after")
         toast.wait_for()
-        page.locator("#jupyterlab-splash").wait_for(state="detached")
         shown(toast, "notify-failure-dark")
-    finally:
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
     assert actions(toast) == ["Log", "Notebook"]
     toast.get_by_role("button", name="Log").click()
 

@@ -8,10 +8,10 @@ from pollinator_magic.jobs import Session
 from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
 from tests.browser.jupyterlab import running_lab
 from tests.browser.labext.panel import colony_of, open_page, open_panel, rows, section, submit, wait_for_total
+from tests.browser.themes import DARK, LIGHT, show_in
 
 pytestmark = pytest.mark.browser
 
-THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 FOCUSED = "() => document.activeElement.closest('[role=row]')?.dataset.id"
 COPIED = "() => navigator.clipboard.readText()"
 
@@ -138,13 +138,12 @@ def test_an_executor_is_put_into_the_active_cell_and_a_job_leads_back_to_its_not
     page.wait_for_function("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1")
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
 def test_the_sidebar_takes_the_colours_of_the_theme(colony, new_notebook, go, theme):
     colony.start()
     fails = "%%pollinate local --detach\n1/0"
     page = new_notebook(LOAD, "%%pollinate local --detach --each lr=0.1,0.01\nprint(lr)", fails, job(go))
-    page.evaluate(THEME, theme)
-    page.wait_for_function("dark => document.body.dataset.jpThemeLight === String(!dark)", arg="Dark" in theme)
+    show_in(page, theme)
     panel = open_panel(page)
     page.evaluate(RUN_ALL)
     row(panel, "Failed").wait_for()
@@ -155,10 +154,9 @@ def test_the_sidebar_takes_the_colours_of_the_theme(colony, new_notebook, go, th
         "node => [getComputedStyle(node).backgroundColor, getComputedStyle(node).color]"
     )
 
-    assert (brightness(background) < brightness(letters)) == ("Dark" in theme)
+    assert (brightness(background) < brightness(letters)) == (theme == DARK)
     rows(panel).nth(1).hover()
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
-    picture(page, f"panel-{'dark' if 'Dark' in theme else 'light'}")
+    picture(page, f"panel-{'dark' if theme == DARK else 'light'}")
 
 
 def brightness(colour: str) -> int:

@@ -12,6 +12,7 @@ from tests.browser.labext.elsewhere import run_elsewhere
 from tests.browser.labext.layout import saved
 from tests.browser.labext.panel import LAUNCHER_HAS_THE_FOCUS, colony_of
 from tests.browser.labext.settings import settings
+from tests.browser.themes import dark
 
 pytestmark = pytest.mark.browser
 
@@ -103,13 +104,9 @@ def test_a_listing_shows_pictures_is_used_by_keys_and_is_there_again_after_a_rel
     page.keyboard.press("Enter")
     current_tab(page, "fit.csv").wait_for()
 
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    show(page, job)
-    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
-    picture(page, "results-listing-dark")
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
-    page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")
+    with dark(page):
+        show(page, job)
+        picture(page, "results-listing-dark")
 
     saved(page)
     page.goto(page.url.partition("?")[0])

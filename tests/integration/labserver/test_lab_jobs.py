@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pollinator_magic.colonies.models import Process
-    from pollinator_magic.jobs import Session
+    from pollinator_magic.jobs import Graph, Session
+    from pollinator_magic.project import Project
 
 
 @pytest.fixture
@@ -86,16 +87,38 @@ def test_cancelling_ends_a_running_job_and_leaves_one_that_has_ended(jupyter, se
     assert jupyter.told("jobs", text=job.id)["jobs"][0]["state"] == "cancelled"
 
 
-def test_cancelling_a_step_ends_its_graph_and_a_step_is_known_by_its_name(jupyter, session, project):
+@pytest.fixture
+def graph(session: Session, project: Project) -> Iterator[Graph]:
+    """Two steps, of which the first never ends."""
     workflow = Workflow()
     workflow.add(session, project, "first", source=ENDLESS)
     workflow.add(session, project, "second", after=["first"], source="1")
     graph = workflow.submit(session)
+    yield graph
+    graph.cancel()
 
-    replies = [jupyter.post(f"jobs/{job.id}/cancel") for job in graph.values()]
 
+def test_a_step_is_known_by_its_name_and_its_graph_and_whoever_names_it_is_told_how_large_that_is(jupyter, graph):
+    told = jupyter.told("jobs", text=f"SECOND {graph.id[:20]}")
+    named = jupyter.post("jobs", {"jobs": [graph["second"].id]}).json()
+
+    assert [(job["id"], job["step"]) for job in told["jobs"]] == [(graph["second"].id, "second")]
+    assert named["jobs"] == told["jobs"]
+    assert named["graphs"] == {graph.id: {"steps": 2, "open": 2}}
+    assert told["jobs"][0]["parameters"] == ""
+
+
+def test_a_step_is_cancelled_with_its_graph_and_only_by_those_who_know_that(jupyter, graph):
+    refused = jupyter.post(f"jobs/{graph['second'].id}/cancel")
+    open_ = jupyter.told(f"jobs/{graph['second'].id}")["state"]
+    replies = [jupyter.post(f"jobs/{job.id}/cancel", {"graph": True}) for job in graph.values()]
+
+    assert refused.status_code == 400
+    assert "is step 'second' of graph" in refused.json()["message"]
+    assert open_ == "waiting"
     assert [reply.json()["state"] for reply in replies] == ["cancelled", "cancelled"]
-    assert jupyter.told("jobs", text=graph["second"].id)["jobs"][0]["parameters"] == "step=second"
+    named = jupyter.post("jobs", {"jobs": [graph["first"].id]}).json()
+    assert named["graphs"] == {graph.id: {"steps": 2, "open": 0}}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pollinator_magic.jobs.graph import StepRow
 from pollinator_magic.jobs.outcomes import Outcome
 from pollinator_magic.jobs.steps import StepState
 from pollinator_magic.notebook.graphface import GraphFace, Tail, drawn_steps
-from pollinator_magic.notebook.graphpicture import COLOURS, MOST, picture, spoken
+from pollinator_magic.notebook.graphpicture import COLOURS, COMFORTABLE, MOST, picture, spoken
 
 EVIL = "<script>alert(1)</script>\x1b]0;forged\x07\"'&"
 STATES = [state for state in StepState if state is not StepState.COLLECTED]
@@ -107,6 +107,37 @@ def test_collected_steps_say_where_they_will_run():
         "a            collected  lumi-std",
         "b     a      collected",
     ]
+
+
+def test_many_steps_beside_each_other_are_drawn_from_left_to_right_and_can_be_read():
+    fits = [row(f"a-fit-with-a-long-name-{number}", StepState.SUCCESS, "prepare") for number in range(10)]
+    last = row("compare", StepState.RUNNING, *(one.name for one in fits))
+
+    svg = svg_of(picture([row("prepare", StepState.SUCCESS), *fits, last]))
+
+    assert float(svg.attrib["width"]) < COMFORTABLE
+    boxes = [element.attrib for element in svg.iter("{http://www.w3.org/2000/svg}rect")]
+    places = [(float(box["x"]), float(box["y"])) for box in boxes]
+    assert len({x for x, _ in places[1:-1]}) == 1
+    assert len({y for _, y in places[1:-1]}) == len(fits)
+    assert places[0][0] < places[1][0] < places[-1][0]
+
+
+def test_in_a_narrow_page_a_picture_is_scrolled_before_it_is_too_small_to_be_read():
+    html = picture(diamond(*[StepState.WAITING] * 4))
+
+    [width] = re.findall(r'width="(\d+)"', html)
+    [least] = re.findall(r"min-width:(\d+)px", html)
+    assert int(width) * 0.6 < int(least) < int(width)
+    assert html.startswith('<div style="margin:8px 0;overflow-x:auto"><img ')
+
+
+def test_a_line_of_the_list_that_is_cut_says_so():
+    names = [f"step-{number:03}" for number in range(30)]
+    listed = drawn_steps([row("last", StepState.WAITING, *names)])["text/plain"]
+
+    assert [len(line) <= 160 for line in listed.splitlines()] == [True, True]
+    assert listed.endswith("…")
 
 
 def test_what_is_too_large_to_be_drawn_is_listed():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.jobs.steps import levels_of
-from pollinator_magic.notebook.graphlayout import FALL, HEIGHT, MARGIN, Box, layout
+from pollinator_magic.notebook.graphlayout import FALL, HEIGHT, MARGIN, Arrow, Box, Layout, layout
 
 NAMES = [f"step-{number}" for number in range(14)]
 
@@ -24,15 +24,24 @@ def drawn(draw: st.DrawFn) -> tuple[dict[str, list[str]], dict[str, float]]:
     return after, {name: draw(st.floats(60, 320)) for name in names}
 
 
+def upright(placed: Layout) -> Layout:
+    """Turn what is drawn sideways, so that it goes down."""
+    if not placed.sideways:
+        return placed
+    boxes = tuple(Box(box.name, box.y, box.x, box.height, box.width) for box in placed.boxes)
+    arrows = tuple(Arrow(one.source, one.target, tuple((x, y) for y, x in one.points)) for one in placed.arrows)
+    return Layout(placed.height, placed.width, boxes, arrows)
+
+
 def overlap(one: Box, other: Box) -> bool:
     apart = one.x + one.width <= other.x + 1e-6 or other.x + other.width <= one.x + 1e-6
     return not apart and one.y < other.y + other.height and other.y < one.y + one.height
 
 
-@given(drawn())
-def test_no_two_boxes_overlap_and_all_lie_within_the_picture(graph):
+@given(drawn(), st.booleans())
+def test_no_two_boxes_overlap_and_all_lie_within_the_picture(graph, sideways):
     after, widths = graph
-    placed = layout(after, widths)
+    placed = layout(after, widths, sideways=sideways)
 
     assert [box.name for box in sorted(placed.boxes, key=lambda box: NAMES.index(box.name))] == list(after)
     assert not any(overlap(*pair) for pair in itertools.combinations(placed.boxes, 2))
@@ -40,12 +49,14 @@ def test_no_two_boxes_overlap_and_all_lie_within_the_picture(graph):
         assert box.x >= MARGIN - 1e-6
         assert box.x + box.width <= placed.width - MARGIN + 1e-6
         assert box.y + box.height <= placed.height
+        assert box.width >= widths[box.name]
+        assert box.height == HEIGHT
 
 
-@given(drawn())
-def test_arrows_go_down_from_box_to_box_and_meet_no_other(graph):
+@given(drawn(), st.booleans())
+def test_arrows_go_down_from_box_to_box_and_meet_no_other(graph, sideways):
     after, widths = graph
-    placed = layout(after, widths)
+    placed = upright(layout(after, widths, sideways=sideways))
     boxes = {box.name: box for box in placed.boxes}
 
     assert {(arrow.source, arrow.target) for arrow in placed.arrows} == {
@@ -53,7 +64,7 @@ def test_arrows_go_down_from_box_to_box_and_meet_no_other(graph):
     }
     for arrow in placed.arrows:
         source, target = boxes[arrow.source], boxes[arrow.target]
-        assert arrow.points[0] == pytest.approx((source.x + source.width / 2, source.y + HEIGHT))
+        assert arrow.points[0] == pytest.approx((source.x + source.width / 2, source.y + source.height))
         assert arrow.points[-1] == pytest.approx((target.x + target.width / 2, target.y))
         assert all(upper[1] < lower[1] for upper, lower in itertools.pairwise(arrow.points))
         for (x, y), (_, lower) in zip(arrow.points[1::2], arrow.points[2::2], strict=False):

@@ -58,6 +58,13 @@ def test_when_all_have_ended_there_is_no_bar_and_no_hint():
     assert "long" not in card.html() + card.plain()
 
 
+def test_what_a_line_has_between_backticks_is_code():
+    card = face(row(1, ProcessState.WAITING), hint="`%pollinator attach` goes on", notes=(f"`{EVIL}`",))
+
+    assert "<code>%pollinator attach</code> goes on" in card.html()
+    assert "<script>" not in card.html()
+
+
 def test_jobs_that_could_not_be_submitted_are_counted():
     card = face(row(1, ProcessState.SUCCESS), row(2, None))
 

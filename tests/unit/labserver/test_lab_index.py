@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollinator_magic.labserver.index import STATES, Filter, Index, Summary
+from pollinator_magic.labserver.index import OPEN, STATES, Filter, Index, Summary
 
 IDS = st.integers(0, 60).map(lambda number: f"{number:064x}")
 JOBS = st.builds(
@@ -18,13 +18,15 @@ JOBS = st.builds(
     submitted=st.none() | st.integers(0, 5),  # many at the same moment
     mine=st.booleans(),
     by=st.sampled_from(["alice", "bob"]),
+    step=st.sampled_from(["", "fit"]),
+    graph=st.sampled_from(["", "ab", "cd"]),
 )
 BATCHES = st.lists(JOBS, max_size=40, unique_by=lambda job: job.id)
 FILTERS = st.builds(
     Filter,
     mine=st.booleans(),
     state=st.sampled_from(["", *STATES]),
-    text=st.sampled_from(["", "LUMI", "o b", "00", "nothing"]),
+    text=st.sampled_from(["", "LUMI", "o b", "00", "fit cd", "nothing"]),
 )
 
 
@@ -55,7 +57,10 @@ def test_pages_together_are_all_that_is_wanted_newest_first(jobs, wanted, count)
         for job in index
         if (not wanted.mine or job.mine)
         and wanted.state in {"", job.state}
-        and all(word in f"{job.id} {job.executor} {job.by}".lower() for word in wanted.text.lower().split())
+        and all(
+            word in f"{job.id} {job.executor} {job.by} {job.step} {job.graph}".lower()
+            for word in wanted.text.lower().split()
+        )
     }
 
 
@@ -173,3 +178,16 @@ def test_thousands_of_jobs_make_a_small_page():
 
 def job(number: int, state: str = "success", **more: object) -> Summary:
     return Summary(id=f"{number:064x}", state=state, submitted=number, **more)
+
+
+@given(BATCHES)
+def test_a_graph_has_the_steps_that_name_it_and_those_of_them_are_open_that_may_still_change(jobs):
+    index = Index()
+    index.take(jobs)
+
+    graphs = index.graphs(["ab", "nowhere"])
+
+    steps = [job for job in index if job.graph == "ab"]
+    assert (graphs["ab"].steps, graphs["ab"].open) == (len(steps), sum(job.state in OPEN for job in steps))
+    assert (graphs["nowhere"].steps, graphs["nowhere"].open) == (0, 0)
+    assert index.graphs([]) == {}

@@ -29,6 +29,16 @@ body.pollinator-can-cancel button.pollinator-cancel {
   width: calc(var(--jp-cell-prompt-width) - 4px);
 }
 
+/* JupyterLab puts the prompt above the input there, and the mark stands beside it. */
+@media only screen and (width <= 760px) {
+  .pollinator-Mark {
+    left: auto;
+    right: var(--jp-cell-padding);
+    top: var(--jp-cell-padding);
+    width: auto;
+  }
+}
+
 .pollinator-Mark:hover {
   background: var(--jp-layout-color2);
 }
