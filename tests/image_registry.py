@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from tests.podman_host import image_config, image_layer, small_layer
+from tests.containers import image_config, image_layer, small_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
+_UNKNOWN = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}'
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
@@ -85,12 +86,13 @@ class Registry:
 
             def do_GET(self) -> None:
                 registry.requests.append(self.path)
-                content, kind = registry._found(self.path)
-                self.send_response(200 if content is not None else 404)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content or b"")))
+                found, kind = registry._found(self.path)
+                content = _UNKNOWN if found is None else found
+                self.send_response(404 if found is None else 200)
+                self.send_header("Content-Type", "application/json" if found is None else kind)
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                if self.command == "HEAD" or content is None:
+                if self.command == "HEAD":
                     return
                 half = len(content) // 2
                 self.wfile.write(content[:half])

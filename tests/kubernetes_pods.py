@@ -65,7 +65,7 @@ class LocalPod:
             env.setdefault("JOB_COMPLETION_INDEX", str(index))
         hostname = spec.get("hostname", pod["metadata"]["name"])
         command = [expanded(word, env) for word in [*container["command"], *container["args"]]]
-        reading, writing = os.pipe()
+        streams = [os.pipe(), os.pipe()]
         told, telling = os.pipe()
         sandbox = [
             *("bwrap", "--unshare-pid", "--as-pid-1", "--unshare-uts", "--hostname", hostname, "--die-with-parent"),
@@ -80,15 +80,17 @@ class LocalPod:
             [*sandbox, *command],
             env={"PATH": _path(), "HOSTNAME": hostname, **env},
             stdin=subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
+            stdout=streams[0][1],
+            stderr=streams[1][1],
             pass_fds=(telling,),
         )
-        os.close(writing)
+        for _, writing in streams:
+            os.close(writing)
         os.close(telling)
         with os.fdopen(told) as news:
             self._first_process = json.load(news)["child-pid"]
-        self._reader = threading.Thread(target=self._read, args=(reading,), daemon=True)
+        descriptors = [reading for reading, _ in streams]
+        self._reader = threading.Thread(target=self._read, args=descriptors, daemon=True)
         self._reader.start()
 
     def wait(self, timeout_s: float | None = None) -> int | None:
@@ -118,15 +120,17 @@ class LocalPod:
             with suppress(ProcessLookupError):
                 os.kill(self._first_process, number)
 
-    def _read(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, "rb", buffering=0) as source:
-            held = b""
-            while data := source.read(65536):
-                *lines, held = (held + data).split(b"\n")
-                for line in lines:
-                    self.log.add(line + b"\n")
-            if held:
-                self.log.add(held)
+    def _read(self, output: int, errors: int) -> None:
+        """Read both streams, one after the other: each is in its order, and nobody promises one between them."""
+        for descriptor in (output, errors):
+            with os.fdopen(descriptor, "rb", buffering=0) as source:
+                held = b""
+                while data := source.read(65536):
+                    *lines, held = (held + data).split(b"\n")
+                    for line in lines:
+                        self.log.add(line + b"\n")
+                if held:
+                    self.log.add(held)
         self.log.end()
 
     def _mounts(self, spec, container, claims):

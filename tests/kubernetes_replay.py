@@ -68,7 +68,11 @@ class ReplayedCluster:
         """Every manifest of a Job that was accepted."""
         self.forbidden: set[tuple[str, str]] = set()
         """What the executor's account may not do: (verb, resource)."""
+        self.quota = 1000
+        """How many pods each Job may have."""
         self.page_size = 500
+        self.conflicts: list[str] = []
+        """Of which kinds (jobs, services) the next creation meets a quota that somebody else changes meanwhile."""
         self.unheard = 0
         """How many of the next creations are carried out and not answered."""
         self.seen_late_s = 0.1
@@ -192,7 +196,7 @@ class ReplayedCluster:
             job["metadata"].setdefault("deletionTimestamp", now())
             self.touch(job)
             if options.get("propagationPolicy") == "Background":
-                self.forget_job(job)
+                self.forget_job(job, collected=False)
             life.end(job["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30))
             return job
 
@@ -206,14 +210,14 @@ class ReplayedCluster:
             life.end_pod(name, options.get("gracePeriodSeconds", 30))
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
-    def forget_job(self, job: dict) -> None:
-        """Remove a Job and what it owns, but for its pods."""
+    def forget_job(self, job: dict, *, collected: bool = True) -> None:
+        """Remove a Job, and what it owns but for its pods: those are collected some time after it."""
         with self.lock:
             uid = job["metadata"]["uid"]
             if self.jobs.get(job["metadata"]["name"], job)["metadata"]["uid"] == uid:
                 self.jobs.pop(job["metadata"]["name"], None)
             for name, service in list(self.services.items()):
-                if any(owner["uid"] == uid for owner in service["metadata"].get("ownerReferences", [])):
+                if collected and any(owner["uid"] == uid for owner in service["metadata"].get("ownerReferences", [])):
                     del self.services[name]
             self.lock.notify_all()
 
@@ -246,9 +250,10 @@ class ReplayedCluster:
             "status": {"phase": "Pending"},
         }
 
-    def add_event(self, kind: str, name: str, reason: str, message: str) -> None:
+    def add_event(self, kind: str, thing: dict, reason: str, message: str) -> None:
+        name, uid = thing["metadata"]["name"], thing["metadata"]["uid"]
         event = {"metadata": {"name": f"{name}.{secrets.token_hex(8)}", "namespace": NAMESPACE}, "type": "Warning"}
-        about = {"kind": kind, "namespace": NAMESPACE, "name": name}
+        about = {"kind": kind, "namespace": NAMESPACE, "name": name, "uid": uid}
         with self.lock:
             self.events.append({**event, "involvedObject": about, "reason": reason, "message": message})
             self.touch(self.events[-1])
@@ -364,7 +369,7 @@ class _Recorded(_Life):
                 log.add(line.encode())
         for event in self._recording["events"]:
             if event["involvedObject"]["name"] == recorded["metadata"]["name"] and event["type"] == "Warning":
-                self.cluster.add_event("Pod", own, event["reason"], event["message"])
+                self.cluster.add_event("Pod", pod, event["reason"], event["message"])
         return pod
 
 
@@ -384,6 +389,9 @@ class _Local(_Life):
         pods = []
         for index in range(nodes):
             own = f"{peers[index] if indexed else name}-{secrets.token_hex(3)[:5]}"
+            if index >= self.cluster.quota:
+                self._refuse(own[:-5], index)
+                continue
             pod = self.cluster.new_pod(self.job, own, index if indexed else None)
             pod["spec"]["nodeName"] = f"n{index + 1}"
             self.set_pod(pod, recorded_status("ok", "waiting"))
@@ -402,11 +410,19 @@ class _Local(_Life):
                 break
         for thread in watching:
             thread.join()
+        if len(pods) < nodes and not self._failed:
+            self.ending.wait()
         case = "exit7" if self._failed else "ok"
         self.set_job(recording(case)["states"][-1]["job"]["status"])
         self.ending.wait()
         self.remove_pods(*(pod["metadata"]["name"] for pod in pods))
         self.cluster.forget_job(self.job)
+
+    def _refuse(self, prefix: str, used: int) -> None:
+        """Make no pod, and say so: the words are the quota's."""
+        amounts = f"requested: pods=1, used: pods={used}, limited: pods={self.cluster.quota}"
+        text = f'Error creating: pods "{prefix}" is forbidden: exceeded quota: compute, {amounts}'
+        self.cluster.add_event("Job", self.job, "FailedCreate", text)
 
     def end_pod(self, name: str, grace_s: float) -> None:
         with self.cluster.lock:
@@ -554,6 +570,9 @@ class _Handler(BaseHTTPRequestHandler):
             asked = body["spec"]["resourceAttributes"]
             what = "/".join(filter(None, [asked["resource"], asked.get("subresource")]))
             return {**body, "status": {"allowed": (asked["verb"], what) not in self.cluster.forbidden}}
+        if resource in self.cluster.conflicts:
+            self.cluster.conflicts.remove(resource)
+            raise Refusal(409, "Conflict", _QUOTA_CHANGED)
         made = self.cluster.create_job(body) if resource == "jobs" else self.cluster.create_service(body)
         if self.cluster.unheard:
             self.cluster.unheard -= 1
@@ -659,6 +678,10 @@ def _nanoseconds(text: str) -> int:
     return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()) * 10**9
 
 
+_QUOTA_CHANGED = (
+    'Operation cannot be fulfilled on resourcequotas "quota": the object has been modified; '
+    "please apply your changes to the latest version and try again"
+)
 _NODE = {
     "metadata": {"name": "n1", "labels": {"kubernetes.io/hostname": "n1"}},
     "spec": {},

@@ -6,6 +6,9 @@ registers its own users and executors, under names that nobody else has, with th
 removes them at the end:
 
     POLLINATOR_TEST_COLONY=env COLONIES_…=… COLONIES_COLONY_PRVKEY=… AWS_S3_…=… pytest tests/integration
+
+Tests of executors have a `Site` there (tests/integration/executors/worksite.py). A test that does something to the
+server itself, like stopping it, has an embedded one of its own, wherever the others run: the mark `embedded_colony`.
 """
 
 from __future__ import annotations
@@ -14,16 +17,17 @@ import os
 import secrets
 import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
-from pollinator_magic.colonies.models import Executor, User
-from pollinator_magic.errors import NotFound
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.colonies.models import Executor, ProcessState, User
+from pollinator_magic.errors import NotFound, ServerError
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Session
 from pollinator_magic.settings import (
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
     from pollinator_magic.colonies.address import Server
     from pollinator_magic.settings import StorageSettings
+    from tests.colony_server import RunningColony
 
 ELSEWHERE = os.environ.get("POLLINATOR_TEST_COLONY") == "env"
 STORAGES = ("environment",) if ELSEWHERE else ("directory", "s3")
@@ -85,17 +90,23 @@ class Place:
 
     def new_executor(self, name: str = "executor") -> Member:
         """Register an executor, under a name of its own; nobody takes its work but the test."""
-        member = Member(self.free_name(name), PrivateKey.generate())
+        name = self.free_name(name)
+        return Member(name, self.register(name))
+
+    def register(self, free_name: str, *, approve: bool = True) -> PrivateKey:
+        """Register an executor under a name that `free_name` has given, as the colony's owner; return its key."""
+        key = PrivateKey.generate()
         self._owner.add_executor(
             Executor(
-                executorid=member.key.identity,
-                executorname=member.name,
+                executorid=key.identity,
+                executorname=free_name,
                 executortype="container-executor",
                 colonyname=self.colony,
             )
         )
-        self._owner.approve_executor(member.name)
-        return member
+        if approve:
+            self._owner.approve_executor(free_name)
+        return key
 
     def free_name(self, name: str = "executor") -> str:
         """Return a name under which an executor may register itself; it is removed at the end."""
@@ -117,15 +128,25 @@ class Place:
         return Connection(self.server, self.colony, key, storage)
 
     def close(self) -> None:
-        """Stop the executors, and remove everybody who was registered."""
-        with ExitStack() as closing:
-            closing.callback(self._owner.close)
+        """Stop the executors, cancel what they leave, and remove everybody who was registered."""
+        with ExitStack() as stack:
+            stack.callback(self._owner.close)
             for name in self._users:
-                closing.callback(_if_there, self._owner.remove_user, name)
+                stack.callback(_if_there, self._owner.remove_user, name)
             for name in self._registered:
-                closing.callback(_if_there, self._owner.remove_executor, name)
+                stack.callback(_if_there, self._owner.remove_executor, name)
+            stack.callback(self._cancel_processes)
             for worker in self._workers.values():
-                closing.callback(worker.stop)
+                stack.callback(worker.stop)
+
+    def _cancel_processes(self) -> None:
+        """Nobody is left to run what was submitted here and waits."""
+        with Colonies(self.server, self.colony, self.user_key) as client:
+            for state, name in product((ProcessState.WAITING, ProcessState.RUNNING), self._users):
+                with suppress(NotFound):  # a test has removed the user
+                    for process in client.processes(state, initiator=name):
+                        with suppress(ServerError):  # it has just ended
+                            client.cancel(process.processid)
 
     def _start_worker(self, storage: StorageSettings) -> Worker:
         name = self.free_name("host")
@@ -142,8 +163,21 @@ class Place:
         return worker
 
 
-def environment(connection: Connection) -> dict[str, str]:
-    """Return the variables of a program of its own that acts over this connection, and no other ones of ours."""
+class EmbeddedPlace(Place):
+    """An embedded colony with a directory of objects, whose server can be stopped."""
+
+    def __init__(self, own: RunningColony, directory: Path) -> None:
+        super().__init__(own.server, own.colony, own.owner_key, directory)
+        self.stop = own.stop
+        self.start = own.start
+        self.storages = {"directory": DirectorySettings(directory / "objects")}
+
+
+def environment(connection: Connection, owner_key: PrivateKey | None = None) -> dict[str, str]:
+    """Return the variables of a program of its own that acts over this connection, and no other ones of ours.
+
+    With the owner's key it is an executor, which registers itself.
+    """
     own = ("COLONIES_", "AWS_", "POLLINATOR_", "COLONYOS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own) or name == "POLLINATOR_HOME"}
     return {
@@ -153,6 +187,7 @@ def environment(connection: Connection) -> dict[str, str]:
         "COLONIES_TLS": str(connection.server.tls).lower(),
         "COLONIES_COLONY_NAME": connection.colony,
         "COLONIES_PRVKEY": connection.key.reveal(),
+        **({"COLONIES_COLONY_PRVKEY": owner_key.reveal()} if owner_key else {}),
         **_storage_variables(connection.storage),
     }
 
@@ -160,22 +195,34 @@ def environment(connection: Connection) -> dict[str, str]:
 @contextmanager
 def running_place() -> Iterator[Place]:
     """Run the place that the environment asks for until the block ends."""
-    with ExitStack() as closing:
-        directory = Path(tempfile.mkdtemp(prefix="place-"))
-        closing.callback(shutil.rmtree, directory, ignore_errors=True)
-        if ELSEWHERE:
+    with ExitStack() as stack:
+        if not ELSEWHERE:
+            place: Place = stack.enter_context(embedded_place())
+            place.storages["s3"] = stack.enter_context(running_s3()).settings()
+        else:
             named, owner_key = connection_from_environment(), owner_key_from_environment()
             if owner_key is None or named.storage is None:
                 raise RuntimeError("POLLINATOR_TEST_COLONY=env needs COLONIES_COLONY_PRVKEY and AWS_S3_*")
-            place = Place(named.server, named.colony, owner_key, directory)
-            storages = [named.storage]
-        else:
-            own, s3 = closing.enter_context(running_colony()), closing.enter_context(running_s3())
-            place = Place(own.server, own.colony, own.owner_key, directory)
-            storages = [DirectorySettings(directory / "objects"), s3.settings()]
-        closing.callback(place.close)
-        place.storages = dict(zip(STORAGES, storages, strict=True))
+            place = Place(named.server, named.colony, owner_key, stack.enter_context(_directory()))
+            stack.callback(place.close)
+            place.storages = {"environment": named.storage}
         yield place
+
+
+@contextmanager
+def embedded_place() -> Iterator[EmbeddedPlace]:
+    """Run an embedded colony until the block ends."""
+    with running_colony() as own, _directory() as directory, closing(EmbeddedPlace(own, directory)) as place:
+        yield place
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="place-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _somebody(name: str) -> Member:

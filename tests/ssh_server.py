@@ -24,6 +24,8 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
+
 USER = getpass.getuser()
 WAIT_S = 30
 
@@ -172,6 +174,14 @@ class Home:
     """A home directory, whose `.ssh` a client reads."""
 
     path: Path
+
+    @classmethod
+    def of_the_user(cls, path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+        """Make it, with nothing in it, and for this test that of the user, who has no agent."""
+        path.mkdir()
+        monkeypatch.setenv("HOME", str(path))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        return cls(path)
 
     @property
     def ssh(self) -> Path:

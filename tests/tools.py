@@ -22,9 +22,12 @@ PACKAGES = {
     "slurmd": "slurmd",
     "sbatch": "slurm-client",
     "munged": "munge",
+    "slurmdbd": "slurmdbd",
+    "mariadbd": "mariadb-server",
     "bwrap": "bubblewrap",
     "busybox": "busybox-static",
     "podman": "podman",
+    "dockerd": "docker.io",
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "newuidmap": "uidmap",
@@ -36,7 +39,10 @@ SERVICES = {
     "slurmctld": ("slurmctld.service",),
     "slurmd": ("slurmd.service",),
     "munge": ("munge.service",),
+    "slurmdbd": ("slurmdbd.service",),
+    "mariadb-server": ("mariadb.service",),
     "podman": ("podman.service", "podman.socket", "podman-restart.service", "podman-auto-update.timer"),
+    "docker.io": ("docker.service", "docker.socket", "containerd.service"),
     "openssh-server": ("ssh.service", "ssh.socket"),
 }
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -6,13 +6,12 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors.amounts import MEBIBYTE
 from pollinator_magic.executors.specs import task_of
 
 if TYPE_CHECKING:
     from pollinator_magic.colonies.models import Process
     from pollinator_magic.executors.engine import Capacity
-
-_MEBIBYTE = 1024 * 1024
 
 
 class Room(NamedTuple):
@@ -57,7 +56,7 @@ class Budget:
             memory = _left(most.memory_bytes, sum(memory for _, memory in self._taken.values()))
             if 0 in (cpu, memory, _left(most.jobs, len(self._taken))):
                 return None
-            return Room("" if cpu is None else f"{cpu}m", "" if memory is None else f"{memory // _MEBIBYTE}Mi")
+            return Room("" if cpu is None else f"{cpu}m", "" if memory is None else f"{memory // MEBIBYTE}Mi")
 
     def take(self, process: Process) -> None:
         """Count what a process needs; nothing for one that cannot be run."""

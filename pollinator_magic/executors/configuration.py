@@ -21,7 +21,8 @@ from msgspec import Meta
 
 from pollinator_magic.errors import ConfigurationError, did_you_mean
 from pollinator_magic.executors import tables
-from pollinator_magic.executors.kinds import Settings
+from pollinator_magic.executors.kinds import FilePath, Settings
+from pollinator_magic.executors.paths import seen_from, setting_seen_from
 from pollinator_magic.hidden import process_environment
 from pollinator_magic.project.naming import executor_name_problem, is_encodable
 from pollinator_magic.settings import read_env_file
@@ -42,7 +43,6 @@ S = TypeVar("S", bound=Settings)
 EXECUTOR = "executor"
 """The table that every executor has."""
 _LARGEST_FILE = 1 << 20
-_PATHS = ("fs_dir", "env_file")
 _HOST_AND_PORT = re.compile(r"(?:(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]*):)?([0-9]{1,5})")
 LOOPBACK = "127.0.0.1"
 
@@ -55,11 +55,11 @@ class ExecutorSettings(Settings, frozen=True):
         "container-executor"
     )
     fs_dir: Annotated[
-        str,
+        FilePath,
         Meta(title="DIR", description="Directory of the jobs' files; by default one below the user's data directory."),
     ] = ""
     env_file: Annotated[
-        str,
+        FilePath,
         Meta(
             title="FILE",
             description="File with COLONIES_* and AWS_S3_*, which go before those of the environment; nobody else may "
@@ -67,7 +67,7 @@ class ExecutorSettings(Settings, frozen=True):
         ),
     ] = ""
     location: Annotated[str, Meta(description="Where the executor stands, as lists of executors show it.")] = ""
-    poll_s: Annotated[int, Meta(ge=1, le=60, description="Seconds that one request waits for work.")] = 5
+    poll_s: Annotated[int, Meta(ge=1, le=60, description="Seconds that one request waits for work, at most.")] = 5
     drain_s: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(
@@ -204,12 +204,13 @@ class _Source:
     def table(self, settings: type[S], name: str) -> S | None:
         """Make the settings of one table and the options that go before it; None if something is wrong with them."""
         written = self.contents.get(name)
-        values: dict[str, Any] = dict(written) if isinstance(written, dict) else {}
-        if self.file and settings is ExecutorSettings:
-            _resolve_paths(values, self.file)
+        values: dict[str, Any] = {}
+        if self.file and isinstance(written, dict):
+            values = seen_from(self.file.absolute().parent, settings, written)
         for (table, key), (option, text) in self.given.items():
             if table == name:
-                values[str(key)] = tables.from_text(option.kind, text) if isinstance(text, str) else text
+                value = tables.from_text(option.kind, text) if isinstance(text, str) else text
+                values[str(key)] = setting_seen_from(Path.cwd(), option.field.type, value)
         wrong = [f"{self._place(at)} {what}" for at, what in tables.problems(settings, values, (name,))]
         self.wrong += wrong
         if wrong:
@@ -235,12 +236,3 @@ def _without_path(message: str) -> str:
     text, _, path = message.partition(" - at `$")
     below = path.rstrip("`").strip(".").replace("[...]", "")
     return f"{text.removesuffix('.')} (in {below})." if below else f"{text.removesuffix('.')}."
-
-
-def _resolve_paths(values: dict[str, Any], file: Path) -> None:
-    """Paths in a file are seen from where it lies."""
-    for name in _PATHS:
-        written = values.get(name.replace("_", "-"))
-        if isinstance(written, str) and written:
-            home = os.path.expanduser(written)  # noqa: PTH111  which leaves a user that there is not as it stands
-            values[name.replace("_", "-")] = str(file.absolute().parent / home)

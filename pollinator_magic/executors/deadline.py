@@ -13,15 +13,15 @@ _GRACE_S = 5.0
 
 
 class Deadline:
-    """The end of the time of `process`, which begins now, or if it is `resumed` began when the server says."""
+    """The end of the time of `process`, which was given to us at `began` (monotonic), or None: when the server says."""
 
-    def __init__(self, process: Process, *, resumed: bool) -> None:
+    def __init__(self, process: Process, *, began: float | None) -> None:
         self._walltime_s = process.spec.conditions.walltime
         limit_s = process.spec.maxexectime
         self._margin_s = min(1.0, limit_s / 4)
-        self._at = time.monotonic() + limit_s - self._margin_s
-        if resumed:  # only then, because it compares this clock with the server's
-            self._at -= _seconds_since_start(process)
+        if began is None:  # only then, because it compares this clock with the server's
+            began = time.monotonic() - _seconds_since_start(process)
+        self._at = began + limit_s - self._margin_s
 
     @property
     def passed(self) -> bool:

@@ -149,7 +149,7 @@ class Accounting(Protocol):
     """What an engine has as well if it can tell what compute projects may use and have used."""
 
     def allocations(self) -> Allocations:
-        """Return that, as it is now."""
+        """Return that as it is now, in hours; raise OSError or PollinatorError while nobody can tell."""
 
 
 @runtime_checkable

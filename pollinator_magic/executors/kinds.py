@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pollinator_magic.executors.engine import Engine
 
 GROUP = "pollinator_magic.engines"
+
+FilePath = Annotated[str, msgspec.Meta(extra={"path": "any"})]
+"""The type of a setting that is the path of a file or a directory; empty for none.
+
+The engine is given an absolute one: a relative path is seen from the file that it is written in, or from the current
+directory if it is an option of the command line (see `paths`).
+"""
+Program = Annotated[str, msgspec.Meta(extra={"path": "program"})]
+"""The type of a setting that is the name of a program, or, if there is a slash in it, such a path."""
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -92,7 +92,7 @@ class Registration:
         self._tell_at = time.monotonic() + _TELL_S
         with suppress(PollinatorError, OSError):
             self._announce(self._engine.describe())
-            self._report_allocations()
+        self._report_allocations()
 
     def _is_registered(self) -> bool:
         try:
@@ -127,8 +127,9 @@ class Registration:
             self._client.update_capabilities(self._name, capabilities)
 
     def _report_allocations(self) -> None:
+        """Report them if the engine knows any. Where that fails jobs run all the same, and it is tried again."""
         if isinstance(self._engine, Accounting):
-            with suppress(Unsupported):
+            with suppress(PollinatorError, OSError):
                 self._client.report_allocations(self._name, self._engine.allocations())
 
 

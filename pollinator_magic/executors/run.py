@@ -59,7 +59,7 @@ class _Left(Exception):
 class Run:
     """Runs `process` in a thread of its own; `ended` is called from it at the end of everything.
 
-    One that is `resumed` was assigned some time ago, which counts into its walltime.
+    `began` is when it was given to us (monotonic), from which its walltime counts; None for one that is taken up again.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Run:
         *,
         watch: Watch,
         counts: Counts,
-        resumed: bool,
+        began: float | None,
         ended: Callable[[Run], None],
     ) -> None:
         self.process = process
@@ -83,14 +83,14 @@ class Run:
         self._store = store
         self._engine = engine
         self._counts = counts
-        self._resumed = resumed
+        self._resumed = began is None
         self._ended = ended
         self._reporter = Reporter(client, process, watch=watch, placed=engine.durable)
         self._stop_error = ""
         self._abandoned = self._leaving = False
         work = speaking_of(process.processid, self._run)
         self._thread = threading.Thread(target=work, name=f"process-{process.processid[:8]}", daemon=True)
-        self._deadline = Deadline(process, resumed=resumed)
+        self._deadline = Deadline(process, began=began)
 
     def start(self) -> None:
         """Begin."""

@@ -35,7 +35,8 @@ _BOUNDS = {
     "max_length": "of at most {} characters",
     "pattern": "that matches {}",
 }
-_LISTS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
+LISTS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
+"""The types of lists, whose items have an `item_type`."""
 _LONGEST_SHOWN = 60
 _LARGEST_SHOWN = 10**20
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -121,7 +122,7 @@ def wanted(kind: inspect.Type) -> str:
         return f"{', '.join(most)} or {last}" if most else last
     if isinstance(kind, inspect.DictType | inspect.StructType):
         return "a table"
-    if isinstance(kind, _LISTS):
+    if isinstance(kind, LISTS):
         return f"a list, each item {wanted(kind.item_type)}"
     if isinstance(kind, inspect.UnionType):
         return ", or ".join(wanted(one) for one in kind.types if not isinstance(one, inspect.NoneType))
@@ -176,7 +177,7 @@ def _wrong(kind: inspect.Type, value: object, at: At) -> Iterator[tuple[At, str]
     elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
         for name, item in value.items():
             yield from _wrong(kind.value_type, item, (*at, name))
-    elif isinstance(kind, _LISTS) and isinstance(value, list):
+    elif isinstance(kind, LISTS) and isinstance(value, list):
         for number, item in enumerate(value, 1):
             yield from _wrong(kind.item_type, item, (*at, number))
     elif not _fits(kind, value):
@@ -199,7 +200,7 @@ def _fits(kind: inspect.Type, value: object) -> bool:
     elif type(kind) in _PLAIN:
         accepted = Annotated[_PLAIN[type(kind)][0], msgspec.Meta(**_limits(kind))]
     else:  # what is neither a table nor a list is left to msgspec, which sees the whole table in the end
-        return not isinstance(kind, (inspect.StructType, inspect.DictType, *_LISTS))
+        return not isinstance(kind, (inspect.StructType, inspect.DictType, *LISTS))
     try:
         msgspec.convert(value, accepted)
     except msgspec.ValidationError:

@@ -89,6 +89,7 @@ class Worker:
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
         self._stopping = threading.Event()
+        self._hurried = threading.Event()
         self._work = poll.Poll(
             self._polling,
             self._budget,
@@ -164,6 +165,8 @@ class Worker:
             draining.start()
             while draining.is_alive():
                 if arrived():
+                    _log.info("Told again: ending them.")
+                    self._hurried.set()
                     self._end_runs()
 
     def _drain(self) -> None:
@@ -179,10 +182,13 @@ class Worker:
 
     def _end_runs(self) -> None:
         for run in self._current():
-            if self._engine.durable:
-                run.leave()
-            else:
-                run.stop(_STOPPED)
+            self._end_run(run)
+
+    def _end_run(self, run: Run) -> None:
+        if self._engine.durable:
+            run.leave()
+        else:
+            run.stop(_STOPPED)
 
     def _claim_directory(self, undo: ExitStack) -> None:
         state = self._fs_dir / STATE_DIRECTORY
@@ -224,9 +230,10 @@ class Worker:
         """Run what was assigned."""
         if process is not None:
             self.counts.add(taken=1)
-            self._begin(process)
+            self._begin(process, began=self._work.given_at)
 
-    def _begin(self, process: Process, *, resumed: bool = False) -> None:
+    def _begin(self, process: Process, *, began: float | None) -> None:
+        """Run it; `began` is None for one that is taken up again."""
         with self._lock:
             former = self._runs.get(process.processid)
         if former:  # the server has taken it from us and given it to us again
@@ -244,7 +251,7 @@ class Worker:
             process,
             watch=self._watch,
             counts=self.counts,
-            resumed=resumed,
+            began=began,
             ended=self._ended,
         )
         self._budget.take(process)
@@ -252,6 +259,8 @@ class Worker:
             self._runs[process.processid] = run
         self.counts.add(running=1)
         run.start()
+        if self._hurried.is_set():  # given out in the last moment, so that who ended the others did not see it
+            self._end_run(run)
 
     def _ended(self, run: Run) -> None:
         if run.left and not self._stopping.is_set():
@@ -269,12 +278,12 @@ class Worker:
         for process in self._lookout.lost(running):
             _log.info("Taking up process %r.", process.processid)
             running.add(process.processid)
-            self._begin(process, resumed=True)
+            self._begin(process, began=None)
         if self._engine.durable:
             for run in self._current():
                 run.claimed.wait()  # nobody removes files that it needs
             for process in self._lookout.sweep(running):
-                self._begin(process, resumed=True)
+                self._begin(process, began=None)
         self._look_at = time.monotonic() + self._lookout.again_in_s()
 
     def _register_again(self) -> None:

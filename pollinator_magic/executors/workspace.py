@@ -24,6 +24,7 @@ from pollinator_magic.errors import ConfigurationError, NotFound
 from pollinator_magic.executors.hostcommand import STANDARD_MOUNT
 from pollinator_magic.executors.journal import Journal
 from pollinator_magic.executors.specs import STATE_DIRECTORY, directory_below, for_process
+from pollinator_magic.runner.settings import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from pollinator_magic.cfs.filesystem import Filesystem
     from pollinator_magic.cfs.progress import Progress
-    from pollinator_magic.colonies.models import DirMount, Process, SnapshotMount
+    from pollinator_magic.colonies.models import DirMount, FunctionSpec, Process, SnapshotMount
 
     Fingerprint = frozenset[tuple[str, int, int, int]]
 
@@ -90,6 +91,7 @@ class Workspace:
         files = process.spec.fs
         self._snapshots = files.snapshots if files.mount else []
         self._dirs = files.dirs if files.mount else []
+        self._inputs = _inputs(process.spec)
         mounted = [(one.dir, one.keepfiles) for one in self._snapshots] + [
             (one.dir, one.keepfiles) for one in self._dirs
         ]
@@ -146,6 +148,8 @@ class Workspace:
 
     def _carry_back_dir(self, one: DirMount) -> None:
         directory = self._place(one.dir)
+        if one.dir in self._inputs:
+            return  # what an earlier step has left stays as that step has left it
         if not directory.exists() or _fingerprint(directory) == self._brought.get(directory):
             return  # nothing happened here; what happened on the server is not needed any more
         keep_local = one.onconflicts.onclose.keeplocal
@@ -191,6 +195,16 @@ class Workspace:
     def _own_mark(self, project: Path) -> Path:
         name = hashlib.sha256(str(project.relative_to(self._store.root)).encode()).hexdigest()[:32]
         return self._store.root / STATE_DIRECTORY / "projects" / name
+
+
+def _inputs(spec: FunctionSpec) -> frozenset[str]:
+    """Return the directories in which a step finds the results of those before it (`pollinator_magic.jobs.workflow`).
+
+    A specification cannot say of a directory that it is only read: where the server's files win (`onclose.keeplocal` is
+    false), new ones are uploaded all the same.
+    """
+    project = (spec.env or {}).get("PROJECT_DIR", "").removeprefix(spec.fs.mount)
+    return frozenset(f"{project}/{STEPS}/{name}" for name in spec.conditions.dependencies or ())
 
 
 def _together(tasks: Sequence[Callable[[], None]]) -> None:

@@ -142,7 +142,7 @@ def _start_server(home: Home, objects: ObjectServer) -> LocalServer:
 
 
 def _make_worker(home: Home, port: int) -> Worker:
-    from pollinator_magic.executors.process import ProcessEngine
+    from pollinator_magic.executors.process.engine import ProcessEngine
     from pollinator_magic.executors.worker import Worker
 
     connection = Connection(

@@ -173,7 +173,7 @@ class _Client(asyncssh.SSHClient):
         """Tell of the connection, as early as there is one."""
         self._begin(conn)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  named by asyncssh
         """Note that it has ended."""
         self.is_lost = True
 
@@ -182,6 +182,7 @@ class _Client(asyncssh.SSHClient):
         self.known_now = self._known(host)
         return [[], [], [entry.key for entry in self.known_now.revoked]]
 
+    # asyncssh says which arguments these two have
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
         """Whether this is the host's key."""
         self.known_now = self._known(host)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Session
 from pollinator_magic.settings import Connection

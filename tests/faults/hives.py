@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from pollinator_magic.local.colony import LocalColony
 from pollinator_magic.local.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
 
     from pollinator_magic.colonies.keys import PrivateKey
@@ -94,12 +91,3 @@ def told_tries(log: str) -> int:
 def is_dead(pid: int) -> bool:
     """Whether a process has ended, even if nobody has noticed yet."""
     return not is_alive(pid)
-
-
-def eventually(condition: Callable[[], object], *, within_s: float = WAIT_S, what: object = "") -> object:
-    """Return what the condition gives once that is true; fail after a while."""
-    deadline = time.monotonic() + within_s
-    while not (result := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return result

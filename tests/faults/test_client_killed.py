@@ -14,7 +14,7 @@ from pollinator_magic.cfs.ignore import PART_PREFIX
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Results
 from pollinator_magic.project import Project

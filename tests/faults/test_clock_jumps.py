@@ -12,9 +12,10 @@ import pytest
 
 from pollinator_magic.colonies.models import Conditions, FunctionSpec, ProcessState
 from pollinator_magic.jobs import Job, LogText, Session
-from tests.faults.hives import Hive, eventually, job, log_of
+from tests.faults.hives import Hive, job, log_of
 from tests.faults.invariants import check_database
 from tests.faults.points import SOAK, points
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

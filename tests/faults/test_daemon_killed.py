@@ -16,9 +16,10 @@ from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Conditions, File, FunctionSpec, ProcessState
 from pollinator_magic.errors import LocalColonyError, PollinatorError
 from pollinator_magic.jobs import ConnectionLost, Job, LogText, Session
-from tests.faults.hives import WAIT_S, Hive, eventually, is_dead, job, log_of, told_tries
+from tests.faults.hives import WAIT_S, Hive, is_dead, job, log_of, told_tries
 from tests.faults.invariants import check_database
 from tests.faults.points import SOAK, points
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,11 @@ from pollinator_magic.jobs import Job, Session, prepare
 from pollinator_magic.project import Project
 from pollinator_magic.settings import Connection, DirectorySettings
 from tests.colony_server import running_colony
-from tests.faults.hives import eventually, log_of
+from tests.faults.hives import log_of
 from tests.faults.mortals import running_nursery, way_to
 from tests.faults.points import SOAK, points
 from tests.integration.executors.detached import end_session
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

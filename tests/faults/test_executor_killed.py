@@ -15,16 +15,17 @@ import pytest
 
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Process, ProcessState
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.sessions import MARK
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, Session, prepare
 from pollinator_magic.project import Project
 from pollinator_magic.settings import Connection, DirectorySettings
 from tests.colony_server import RunningColony, running_colony
-from tests.faults.hives import eventually, log_of, told_tries
+from tests.faults.hives import log_of, told_tries
 from tests.faults.mortals import running_nursery, way_to
 from tests.faults.points import SOAK, points
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

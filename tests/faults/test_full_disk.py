@@ -15,7 +15,7 @@ from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import File, ProcessState, User
 from pollinator_magic.errors import LocalColonyError, PollinatorError, ServerError
 from pollinator_magic.executors import reporter
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, LogText, Session, submit
 from pollinator_magic.local import bootstrap
@@ -24,9 +24,10 @@ from pollinator_magic.local.server import LocalServer
 from pollinator_magic.project import Project
 from pollinator_magic.settings import Connection, DirectorySettings, Server
 from tests.colony_server import running_colony
-from tests.faults.hives import eventually, job, log_of
+from tests.faults.hives import job, log_of
 from tests.faults.invariants import check_database
 from tests.faults.points import SOAK, points
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

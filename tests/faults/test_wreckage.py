@@ -20,7 +20,7 @@ from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Conditions, FunctionSpec, Process, ProcessState, parse_time
 from pollinator_magic.executors.engine import Task
 from pollinator_magic.executors.journal import Journal
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.jobs import Results
 from pollinator_magic.jobs import results as results_module
 from pollinator_magic.jobs.results import show
@@ -34,7 +34,7 @@ from pollinator_magic.local.status import bytes_of
 from pollinator_magic.project import Project
 from pollinator_magic.project import project as project_module
 from tests.colony_server import running_colony
-from tests.faults.hives import eventually
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,6 @@ import signal
 import struct
 import termios
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,10 +25,10 @@ from pollinator_magic.project import Project
 from tests.commandline import CommandLine
 from tests.jobs import ENDLESS, WAIT_S, contents, own_lines, run
 from tests.place import environment
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
     from pathlib import Path
 
     from pollinator_magic.jobs import Session
@@ -38,12 +37,6 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def storage(colony):
     return colony.any_storage
-
-
-@pytest.fixture
-def pollinate(session: Session, project: Project) -> CommandLine:
-    """A terminal in the project."""
-    return CommandLine(project.root, environment(session.connection))
 
 
 @pytest.fixture
@@ -378,13 +371,6 @@ def test_an_interrupt_cancels_the_job_where_that_is_asked_for(pollinate, session
 
 
 # --- an executor -----------------------------------------------------------------------------------------------------
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_an_executor_serves_jobs_until_it_is_told_to_stop_and_finishes_what_runs(colony, session, project, tmp_path):

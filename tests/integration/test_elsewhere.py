@@ -20,9 +20,10 @@ HERE = Path(__file__).parent
 SELECTED = (
     "test_the_sample_of_a_new or test_results_keep or test_a_failed_job or test_two_jobs_at_once or shared_results "
     "or two_clients or executor_that_does_not_exist or goes_down_in_the_middle or test_new_then_run "
-    "or an_executor_serves or followed_from_waiting or where_both_changed or test_a_missing_bucket"
+    "or an_executor_serves or followed_from_waiting or where_both_changed or test_a_missing_bucket "
+    "or what_a_killed_worker_was_running or results_of_a_failed or test_a_cancelled_job_is_stopped"
 )
-"""Some of each kind: there and back, others' changes, what goes wrong, the command line, files alone."""
+"""Some of each kind: there and back, others' changes, what goes wrong, the command line, files alone, executors."""
 
 pytestmark = pytest.mark.skipif(ELSEWHERE, reason="the suite is there already")
 
@@ -31,7 +32,16 @@ def run_suite(there: Connection, selected: str, basetemp: Path, **variables: str
     """Run some of the suite in the colony of this connection."""
     options = ["-q", "-p", "no:cacheprovider", f"--basetemp={basetemp}", "-k", selected]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, HERE / "jobs", HERE / "cfs", HERE / "test_cli.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options,
+            HERE / "jobs",
+            HERE / "cfs",
+            HERE / "executors",
+            HERE / "test_cli.py",
+        ],
         cwd=HERE.parents[1],
         env={**environment(there), "POLLINATOR_TEST_COLONY": "env", **variables},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Notebooks in real kernels, on an embedded colony of the tests' own."""
+"""Notebooks in real kernels: on an embedded colony of the tests' own, and on the place of tests/place.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.place import environment as variables
+from tests.place import running_place
 
 EXAMPLES = Path(__file__).parents[2] / "example_notebooks"
 
@@ -30,6 +33,26 @@ def environment(local_home, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("POLLINATOR_HOME", str(local_home))
     monkeypatch.setenv("IPYTHONDIR", str(local_home / "ipython"))
+
+
+@pytest.fixture(scope="session")
+def colony():
+    """The colony in which executors of the tests run notebooks' jobs (tests/place.py)."""
+    with running_place() as running:
+        yield running
+
+
+@pytest.fixture
+def name_colony(environment, colony, monkeypatch):
+    """Name that colony in the environment of kernels, and the executor of `%%pollinate` without one."""
+
+    def name(executor, storage):
+        for variable, value in variables(colony.connection(storage, colony.user_key)).items():
+            if variable.startswith(("COLONIES_", "AWS_S3_", "POLLINATOR_OBJECTS_DIR")):
+                monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("POLLINATOR_EXECUTOR", executor)
+
+    return name
 
 
 @pytest.fixture

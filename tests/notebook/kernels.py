@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_client.manager import start_new_kernel
 
 from tests import overlays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+F = TypeVar("F", bound="FrontEnd")
 
 NEWEST = "the installed one"
 VERSIONS = {"6.31.0": ("ipykernel==6.31.0", "nest-asyncio==1.6.0"), "7.3.0": ("ipykernel==7.3.0",), NEWEST: ()}
 """Which packages are laid over, without what they need: that is installed."""
 WAIT_S = 60
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LOAD = "%load_ext pollinator_magic"
+PATIENT = "import pollinator_magic.notebook.display as display_module\ndisplay_module.WINDOW_S = 60"
+"""After this a second interrupt counts, however long a slow machine takes until it comes."""
 
 
 def overlay(version: str) -> str:
@@ -37,6 +43,8 @@ class Cell:
 
     outputs: list[dict[str, Any]] = field(default_factory=list)
     reply: dict[str, Any] | None = None
+    idle: bool = False
+    """Whether the kernel has said that nothing more comes: its reply may arrive before the last outputs."""
 
     @property
     def printed(self) -> str:
@@ -102,12 +110,19 @@ class FrontEnd:
         return self.finish(cell)
 
     def finish(self, cell: Cell) -> Cell:
-        """Wait until a cell has ended."""
-        self.until(lambda: cell.reply is not None)
+        """Wait until a cell has ended, and all that it has shown is here."""
+        self.until(lambda: cell.reply is not None and cell.idle)
         return cell
 
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
+
+    def interrupt_twice(self, cell: Cell) -> Cell:
+        """Interrupt a cell, and again when it has said what that means; wait until it has ended. See `PATIENT`."""
+        self.interrupt()
+        self.until(lambda: "Interrupt once more" in cell.printed)
+        self.interrupt()
+        return self.finish(cell)
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Take in what the kernel says until the condition holds."""
@@ -175,6 +190,8 @@ class FrontEnd:
         if kind == "update_display_data":
             for output in self._displays.get(content["transient"]["display_id"], ()):
                 output.update(data=content["data"], metadata=content["metadata"])
+        elif kind == "status" and content["execution_state"] == "idle" and parent in self._cells:
+            self._cells[parent].idle = True
         elif kind.startswith("comm_"):
             self._take_in_comm(kind, content)
         elif kind in {"stream", "display_data", "execute_result", "error"}:
@@ -206,3 +223,24 @@ def put_in_front(monkeypatch: Any, version: str) -> None:
     """Let the kernels of this test be of this ipykernel."""
     path = [overlay(version), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
+
+
+@contextmanager
+def loaded_kernel(directory: Path, *, front_end: type[F] = FrontEnd, go: Path | None = None) -> Iterator[F]:
+    """Run a kernel with the extension loaded until the block ends, and with it what still waits for the file `go`.
+
+    By default it is a file of that name in `directory`. A job that went on waiting would keep later ones from running.
+    """
+    kernel = front_end(directory)
+    try:
+        assert kernel.run(LOAD).reply["status"] == "ok"
+        yield kernel
+    finally:
+        (go or directory / "go").touch()
+        kernel.close()
+
+
+def waiting_for(file: Path, *, says: str = "", then: str = "") -> str:
+    """A program that says something, if anything, waits until there is this file, and does something then."""
+    said = f"print({says!r}, flush=True)\n" if says else ""
+    return f"import os, time\n{said}while not os.path.exists({str(file)!r}): time.sleep(0.02)\n{then}"

@@ -7,8 +7,6 @@ import os
 import pytest
 
 from tests.notebook.conftest import error_of, printed, shown
-from tests.place import environment as variables
-from tests.place import running_place
 
 pytestmark = pytest.mark.notebook
 
@@ -96,20 +94,16 @@ def test_the_lumi_example_runs_four_ranks_on_the_embedded_colony(execute):
 
 
 @pytest.fixture
-def configured(monkeypatch, environment):
-    """Name a colony with an S3 server in the environment of kernels; give its executor."""
-    with running_place() as colony:
-        storage = colony.storages.get("s3", colony.any_storage)
-        for name, value in variables(colony.connection(storage, colony.user_key)).items():
-            if name.startswith(("COLONIES_", "AWS_S3_")):
-                monkeypatch.setenv(name, value)
-        yield colony.executor(storage)
+def configured(colony, name_colony):
+    """An executor of a colony with an S3 server, which the environment names."""
+    storage = colony.storages.get("s3", colony.any_storage)
+    executor = colony.executor(storage)
+    name_colony(executor, storage)
+    return executor
 
 
-def test_the_lumi_example_runs_on_a_colony_that_the_environment_names(execute, configured, monkeypatch):
+def test_the_lumi_example_runs_on_a_colony_that_the_environment_names(execute, configured):
     """The same notebook, an S3 server and an executor of another name: only the environment differs."""
-    monkeypatch.setenv("POLLINATOR_EXECUTOR", configured)
-
     notebook = execute(example="03-lumi.ipynb")
 
     job_cell = next(cell for cell in notebook.cells if cell.source.startswith("%%pollinate"))

@@ -10,10 +10,9 @@ import pytest
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.executors.container.engine import ContainerEngine
 from pollinator_magic.executors.worker import Worker
+from tests.containers import IMAGE
 from tests.notebook.conftest import EXAMPLES, printed, shown
-from tests.place import environment as variables
-from tests.place import running_place
-from tests.podman_host import IMAGE, running_podman
+from tests.podman_host import running_podman
 
 pytestmark = pytest.mark.notebook
 OF_PROJECTS = "docker.io/library/python:3.12-rc-bookworm"
@@ -21,27 +20,23 @@ OF_PROJECTS = "docker.io/library/python:3.12-rc-bookworm"
 
 
 @pytest.fixture(scope="module")
-def executor(tmp_path_factory):
-    """The name of an executor that runs containers with the Python of these tests, and its place."""
-    with running_podman() as podman, running_place() as place:
+def executor(colony, tmp_path_factory):
+    """The name of an executor that runs containers with the Python of these tests."""
+    with running_podman() as podman:
         podman.run("tag", IMAGE, OF_PROJECTS)
-        files, name = tmp_path_factory.mktemp("files"), place.free_name("containers")
+        files, name = tmp_path_factory.mktemp("files"), colony.free_name("containers")
         engine = ContainerEngine(podman.settings(volumes=podman.python, cpu="16"), files)
-        connection = place.connection(place.any_storage, PrivateKey.generate())
-        worker = Worker(connection, place.owner_key, engine, name=name, fs_dir=files, poll_s=1)
+        connection = colony.connection(colony.any_storage, PrivateKey.generate())
+        worker = Worker(connection, colony.owner_key, engine, name=name, fs_dir=files, poll_s=1)
         worker.start()
-        yield name, place
+        yield name
         worker.stop()
 
 
 @pytest.fixture
-def configured(executor, environment, monkeypatch):
-    name, place = executor
-    for variable, value in variables(place.connection(place.any_storage, place.user_key)).items():
-        if variable.startswith(("COLONIES_", "AWS_S3_", "POLLINATOR_OBJECTS")):
-            monkeypatch.setenv(variable, value)
-    monkeypatch.setenv("POLLINATOR_EXECUTOR", name)
-    return name
+def configured(colony, executor, name_colony):
+    name_colony(executor, colony.any_storage)
+    return executor
 
 
 def test_the_quickstart_runs_in_a_container(execute, configured):

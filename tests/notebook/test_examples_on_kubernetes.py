@@ -14,8 +14,6 @@ from pollinator_magic.executors.kubernetes.settings import KubernetesSettings
 from pollinator_magic.executors.worker import Worker
 from tests.kubernetes_replay import ReplayedCluster
 from tests.notebook.conftest import EXAMPLES, printed, shown
-from tests.place import environment as variables
-from tests.place import running_place
 
 pytestmark = pytest.mark.notebook
 
@@ -29,22 +27,17 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def executor(cluster, monkeypatch, environment):
-    """Name a colony in the environment of kernels; give its executor, whose jobs are Jobs of the cluster."""
-    fs_dir = cluster.claims["files"]
+def executor(cluster, colony, name_colony):
+    """The name of an executor of the colony that the environment of kernels names: its jobs are Jobs of the cluster."""
+    fs_dir, storage, name = cluster.claims["files"], colony.any_storage, colony.free_name("kubernetes")
     settings = KubernetesSettings(kubeconfig=str(cluster.kubeconfig), claim="files", image="python:3.12-slim")
-    with running_place() as colony:
-        storage = colony.any_storage
-        for name, value in variables(colony.connection(storage, colony.user_key)).items():
-            if name.startswith(("COLONIES_", "AWS_S3_", "POLLINATOR_OBJECTS_DIR")):
-                monkeypatch.setenv(name, value)
-        name = colony.free_name("kubernetes")
-        connection = colony.connection(storage, PrivateKey.generate())
-        engine = KubernetesEngine(settings, fs_dir)
-        worker = Worker(connection, colony.owner_key, engine, name=name, fs_dir=fs_dir, poll_s=1)
-        worker.start()
-        yield name
-        worker.stop()
+    connection = colony.connection(storage, PrivateKey.generate())
+    engine = KubernetesEngine(settings, fs_dir)
+    worker = Worker(connection, colony.owner_key, engine, name=name, fs_dir=fs_dir, poll_s=1)
+    worker.start()
+    name_colony(name, storage)
+    yield name
+    worker.stop()
 
 
 def job_cell(notebook):
@@ -68,9 +61,7 @@ def test_the_quickstart_is_a_job_of_the_cluster(execute, executor, cluster, tmp_
     assert len(cluster.created) == 1
 
 
-def test_the_lumi_example_prints_the_names_of_four_pods(execute, executor, cluster, monkeypatch):
-    monkeypatch.setenv("POLLINATOR_EXECUTOR", executor)
-
+def test_the_lumi_example_prints_the_names_of_four_pods(execute, executor, cluster):
     done = execute(example="03-lumi.ipynb")
 
     (manifest,) = cluster.created

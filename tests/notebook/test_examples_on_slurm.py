@@ -12,8 +12,6 @@ from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.executors.slurm.engine import SlurmEngine
 from pollinator_magic.executors.worker import Worker
 from tests.notebook.conftest import EXAMPLES, printed, shown
-from tests.place import environment as variables
-from tests.place import running_place
 from tests.slurm_cluster import running_slurm
 
 pytestmark = pytest.mark.notebook
@@ -26,22 +24,17 @@ def cluster():
 
 
 @pytest.fixture
-def executor(monkeypatch, environment, cluster):
-    """Name a colony in the environment of kernels; give the name of its executor, which runs jobs through Slurm."""
-    with running_place() as colony:
-        storage = colony.storages.get("s3", colony.any_storage)
-        for name, value in variables(colony.connection(storage, colony.user_key)).items():
-            if name.startswith(("COLONIES_", "AWS_S3_")):
-                monkeypatch.setenv(name, value)
-        name = colony.free_name("cluster")
-        settings = cluster.settings(prolog=[f"export PATH={Path(sys.executable).parent}:$PATH"])
-        files = colony.directory / name
-        connection = colony.connection(storage, PrivateKey.generate())
-        worker = Worker(connection, colony.owner_key, SlurmEngine(settings, files), name=name, fs_dir=files, poll_s=1)
-        worker.start()
-        monkeypatch.setenv("POLLINATOR_EXECUTOR", name)
-        yield name
-        worker.stop()
+def executor(colony, name_colony, cluster):
+    """The name of an executor of the colony that the environment of kernels names: it runs jobs through Slurm."""
+    storage, name = colony.storages.get("s3", colony.any_storage), colony.free_name("cluster")
+    settings = cluster.settings(prolog=[f"export PATH={Path(sys.executable).parent}:$PATH"])
+    files = colony.directory / name
+    connection = colony.connection(storage, PrivateKey.generate())
+    worker = Worker(connection, colony.owner_key, SlurmEngine(settings, files), name=name, fs_dir=files, poll_s=1)
+    worker.start()
+    name_colony(name, storage)
+    yield name
+    worker.stop()
 
 
 def test_the_lumi_example_prints_the_names_of_four_nodes(execute, executor):

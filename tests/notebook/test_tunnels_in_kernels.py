@@ -5,37 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import urllib.request
 
 import pytest
 
-from tests.notebook.kernels import NEWEST, VERSIONS, WAIT_S, WIDGET, FrontEnd, put_in_front
+from tests.notebook.kernels import NEWEST, VERSIONS, WAIT_S, WIDGET, loaded_kernel, put_in_front
+from tests.served import page_server, read
 from tests.ssh_server import USER, Home, free_port, is_listening, keygen, running_sshd, until
 
 pytestmark = pytest.mark.notebook
 
-LOAD = "%load_ext pollinator_magic"
 LINK = re.compile(r"http://127\.0\.0\.1:(\d+)/")
-SERVE = """\
-import http.server, os, threading, time
-class Page(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b'from the job')
-    def log_message(self, *_): pass
-server = http.server.ThreadingHTTPServer(('127.0.0.1', {port}), Page)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print('begun', flush=True)
-while not os.path.exists({go!r}): time.sleep(0.05)
-print('ended')
-"""
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    return Home(tmp_path / "home")
+    return Home.of_the_user(tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture
@@ -73,23 +57,15 @@ def notebook(tmp_path, login, port):
 
 @pytest.fixture
 def cell(tmp_path, port):
-    return "%%pollinate local --as job\n" + SERVE.format(port=port, go=str(tmp_path / "go"))
+    return "%%pollinate local --as job\n" + page_server(port, tmp_path / "go")
 
 
 @pytest.fixture
 def kernel(request, environment, notebook, home, monkeypatch, tmp_path):
     """A kernel in that directory, by default of the newest ipykernel, with the extension loaded."""
     put_in_front(monkeypatch, getattr(request, "param", NEWEST))
-    front_end = FrontEnd(tmp_path / "notebook")
-    assert front_end.run(LOAD).reply["status"] == "ok"
-    yield front_end
-    (tmp_path / "go").touch()
-    front_end.close()
-
-
-def read(link: str) -> bytes:
-    with urllib.request.urlopen(link, timeout=WAIT_S) as page:
-        return page.read()
+    with loaded_kernel(tmp_path / "notebook", go=tmp_path / "go") as front_end:
+        yield front_end
 
 
 @pytest.mark.parametrize("kernel", VERSIONS, indirect=True)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
-import shutil
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import psutil
-
-from pollinator_magic.colonies.models import Capabilities, Gpu, Hardware, Software
+from pollinator_magic.colonies.models import Capabilities, Gpu, Software
+from pollinator_magic.executors import thishost
 from pollinator_magic.executors.container.commandline import (
     EXECUTOR_LABEL,
     INIT,
@@ -27,7 +24,7 @@ from pollinator_magic.executors.container.record import JobFiles
 from pollinator_magic.executors.container.roster import Roster, standings
 from pollinator_magic.executors.container.runtime import Runtime, RuntimeTrouble, find_runtime
 from pollinator_magic.executors.container.shares import Devices, Fetching
-from pollinator_magic.executors.engine import Capacity
+from pollinator_magic.executors.held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -35,10 +32,9 @@ if TYPE_CHECKING:
 
     from pollinator_magic.executors.container.record import Record
     from pollinator_magic.executors.container.settings import ContainerSettings
-    from pollinator_magic.executors.engine import Task
+    from pollinator_magic.executors.engine import Capacity, Task
 
 _log = logging.getLogger(__name__)
-_MEBIBYTE = 1024 * 1024
 _AGAIN_S = 10.0
 
 
@@ -55,9 +51,7 @@ class ContainerEngine:
         self.devices = Devices(settings.gpus)
         self.fetching = Fetching()
         self.user = "" if settings.user == "image" else settings.user
-        self.cores = os.cpu_count() or 1
-        self._jobs: set[ContainerJob] = set()
-        self._lock = threading.Lock()
+        self.jobs: Held[ContainerJob] = Held()
         self._closed = threading.Event()
 
     @property
@@ -73,11 +67,7 @@ class ContainerEngine:
     @property
     def capacity(self) -> Capacity:
         """The processors and the memory of the host, unless less was given."""
-        settings = self.settings
-        return Capacity(
-            self.cores * 1000 if settings.cpu_millis is None else settings.cpu_millis,
-            psutil.virtual_memory().total if settings.memory_bytes is None else settings.memory_bytes,
-        )
+        return thishost.capacity(self.settings.cpu_millis, self.settings.memory_bytes)
 
     @property
     def own_home(self) -> bool:
@@ -86,20 +76,9 @@ class ContainerEngine:
 
     def describe(self) -> Capabilities:
         """Return what this host has; raise RuntimeTrouble if the runtime does not work."""
-        capacity = self.capacity
-        hardware = Hardware(
-            model=platform.processor() or platform.machine(),
-            nodes=1,
-            cpu=f"{capacity.cpu_millis}m",
-            cores=self.cores,
-            mem=f"{(capacity.memory_bytes or 0) // _MEBIBYTE}Mi",
-            storage=f"{shutil.disk_usage(self.fs_dir).total // _MEBIBYTE}Mi",
-            gpu=Gpu(
-                name=self.settings.gpu_name, mem="0Mi", count=len(self.settings.gpus), nodecount=len(self.settings.gpus)
-            ),
-            platform=platform.system().lower(),
-            architecture=platform.machine(),
-        )
+        count = len(self.settings.gpus)
+        gpu = Gpu(name=self.settings.gpu_name, mem="0Mi", count=count, nodecount=count)
+        hardware = thishost.hardware(self.capacity, self.fs_dir, gpu)
         software = Software(name=self.runtime.name, type="container", version=self.runtime.version())
         return Capabilities(hardware=[hardware], software=[software])
 
@@ -122,20 +101,19 @@ class ContainerEngine:
 
     def start(self, task: Task) -> ContainerJob:
         """Start a task; what is wrong with it shows as its outcome."""
-        return self._note(ContainerJob(self, task))
+        return self.jobs.take(ContainerJob(self, task))
 
     def leftovers(self) -> Collection[str]:
         """Return the processes whose files are there, and which nobody has taken up."""
-        with self._lock:
-            taken = {job.process_id for job in self._jobs}
         if not self.state_dir.is_dir():
             return ()
+        taken = self.jobs.process_ids
         return sorted(path.name for path in self.state_dir.iterdir() if path.name not in taken)
 
     def resume(self, task: Task, position: str) -> ContainerJob | None:
         """Take up the job that was left for a process; None if nothing of it has run."""
         record = self.files(task.process_id).record
-        return self._note(ContainerJob(self, task, record, position)) if record else None
+        return self.jobs.take(ContainerJob(self, task, record, position)) if record else None
 
     def discard(self, process_id: str) -> None:
         """End and remove what was left of a process's job; raise OSError if the runtime does not do it."""
@@ -147,10 +125,7 @@ class ContainerEngine:
     def close(self) -> None:
         """Leave the jobs to the runtime."""
         self._closed.set()
-        with self._lock:
-            jobs = list(self._jobs)
-        for job in jobs:
-            job.leave()
+        self.jobs.leave()
         self.roster.close()
 
     # For jobs
@@ -158,11 +133,6 @@ class ContainerEngine:
     def files(self, process_id: str) -> JobFiles:
         """Return the files of a process's job."""
         return JobFiles(self.state_dir / process_id)
-
-    def forget(self, job: ContainerJob) -> None:
-        """Count a job no more among those that are taken up."""
-        with self._lock:
-            self._jobs.discard(job)
 
     def remove(self, process_id: str) -> None:
         """End and remove everything that belongs to a process's job; raise RuntimeTrouble or OSError."""
@@ -228,8 +198,3 @@ class ContainerEngine:
         return Roster(
             self.runtime, self.name, shortest_s=self.settings.query_s, longest_s=self.settings.longest_query_s
         )
-
-    def _note(self, job: ContainerJob) -> ContainerJob:
-        with self._lock:
-            self._jobs.add(job)
-        return job

@@ -1,8 +1,7 @@
 """One job in containers of this host, from the preparation of its image to the last line of its log.
 
-Its life is a generator that yields wherever it would have to wait. How far it has come is written down before each
-stage, and the containers of a stage are made before any of them is started: so whoever takes the job up after the
-executor was killed knows what has run.
+How far it has come is written down before each stage, and the containers of a stage are made before any of them is
+started: so whoever takes the job up after the executor was killed knows what has run.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from pollinator_magic.executors.container.record import Record, end_text
 from pollinator_magic.executors.container.roster import GONE, is_lost
 from pollinator_magic.executors.container.stages import StageFailed, Stages
 from pollinator_magic.executors.engine import Outcome
-from pollinator_magic.executors.hostjob import free_port
+from pollinator_magic.executors.living import LivingJob
+from pollinator_magic.executors.thishost import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -39,31 +39,23 @@ class _NeverBegan(Exception):
     """What an earlier life has noted did not come to be: nothing has run."""
 
 
-class ContainerJob:
+class ContainerJob(LivingJob):
     """A `Running` in containers. With a `record` an earlier life has begun it, and read its log up to `position`."""
 
     def __init__(self, engine: ContainerEngine, task: Task, record: Record | None = None, position: str = "") -> None:
+        super().__init__(task)
         self._engine = engine
-        self._task = task
         self._files = engine.files(task.process_id)
         self._record = record
         self._attempt = ""
         self._log: JobLog | None = None
-        self._said: list[str] = []
         self._attributes: dict[str, str] = {}
-        self._outcome: Outcome | None = None
         self._cancelled = False
-        self._grace_s = 0.0
+        self._grace_s = self._patient_until = 0.0
         self._following: Following | None = None
         self._stages = Stages(engine, task, self._say, lambda: self._cancelled)
-        self._life = self._live()
         if record:
             self._open_log(record.attempt, _offsets(position, record.attempt))
-
-    @property
-    def process_id(self) -> str:
-        """Of which process this is the job."""
-        return self._task.process_id
 
     @property
     def position(self) -> str:
@@ -75,12 +67,7 @@ class ContainerJob:
         """The name of this host, once the job has started."""
         return dict(self._attributes)
 
-    def read(self, timeout_s: float) -> bytes:
-        """Return what the job wrote since the last call, at the latest after `timeout_s`."""
-        self.poll()
-        if self._said:
-            said, self._said = "".join(self._said), []
-            return said.encode()
+    def _written(self, timeout_s: float) -> bytes:
         data = b""
         if self._log:
             data = self._log.read() if self._outcome is None else self._log.rest()
@@ -88,20 +75,12 @@ class ContainerJob:
             time.sleep(min(timeout_s, _LONGEST_READ_S))
         return data
 
-    def poll(self) -> Outcome | None:
-        """Return how the job ended, or None while any of it is running."""
-        if self._outcome is None:
-            try:
-                next(self._life)
-            except StopIteration as end:
-                self._outcome = end.value
-        return self._outcome
-
     def cancel(self, *, grace_s: float) -> None:
         """Send SIGTERM to all of it, and SIGKILL to what is left after `grace_s`."""
         if self._cancelled:
             return
         self._cancelled, self._grace_s = True, grace_s
+        self._patient_until = time.monotonic() + grace_s
         if self._following:
             self._following.cancel(grace_s)
 
@@ -110,7 +89,7 @@ class ContainerJob:
         self._life.close()
         if self._log:
             self._log.close()
-        self._engine.forget(self)
+        self._engine.jobs.forget(self)
 
     def close(self) -> None:
         """Remove its containers, which ends what is still running, and all that was made for it."""
@@ -200,7 +179,7 @@ class ContainerJob:
         self._engine.roster.watch(*containers)
         try:
             while not all(statuses := [self._engine.roster.status(one) for one in containers]):
-                if self._cancelled:
+                if self._cancelled and time.monotonic() >= self._patient_until:
                     raise StageFailed("Cancelled.")
                 yield
         finally:
@@ -260,9 +239,6 @@ class ContainerJob:
         numbers = [*([INIT] if task.init_command and task.ranks > 1 else []), *range(task.ranks)]
         self._attempt = attempt
         self._log = JobLog({word_of(number): self._files.rank(number).log for number in numbers}, offsets)
-
-    def _say(self, line: str) -> None:
-        self._said.append(line + "\n")
 
 
 def _offsets(position: str, attempt: str) -> dict[str, int]:

@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pollinator_magic.executors import lines
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 _READ_BYTES = 64 * 1024
-_LINE_BYTES = 64 * 1024
 
 
 @dataclass
@@ -80,10 +81,8 @@ def _new_size(source: _Source) -> int:
 
 
 def _whole_lines(source: _Source, data: bytes) -> bytes:
-    """Return the finished lines; a carriage return ends one too, so that progress bars move."""
+    """Return the finished lines, and keep the rest."""
     text = source.unfinished + data
-    end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-    if end == 0 and len(text) > _LINE_BYTES:
-        end = len(text)
+    end = lines.finished(text)
     source.unfinished = text[end:]
     return text[:end]

@@ -108,21 +108,22 @@ class Runtime:
             )
         return done.stdout.decode(errors="replace")
 
-    def begin(self, *words: str) -> Command:
-        """Start a command that may take its time; raise RuntimeTrouble if that is impossible."""
-        return Command(self.program, words)
+    def begin(self, *words: str, directory: Path | None = None) -> Command:
+        """Start a command that may take its time, maybe in a directory; raise RuntimeTrouble if that is impossible."""
+        return Command(self.program, words, directory)
 
 
 class Command:
     """A command that is running."""
 
-    def __init__(self, program: str, words: tuple[str, ...]) -> None:
+    def __init__(self, program: str, words: tuple[str, ...], directory: Path | None = None) -> None:
         self._program = program
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed with the command
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  so is this
         try:
             self._process = subprocess.Popen(
                 [program, *words],
+                cwd=directory,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,

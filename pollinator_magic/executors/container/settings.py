@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors import amounts
 from pollinator_magic.executors.imagenames import registry_name
-from pollinator_magic.executors.kinds import Settings
-from pollinator_magic.project.units import parse_cpu, parse_mem
+from pollinator_magic.executors.kinds import Program, Settings
 
-_MEBIBYTE = 1024 * 1024
 _OPTION = re.compile(r"(--[a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
@@ -38,7 +37,7 @@ class ContainerSettings(Settings, frozen=True):
     """What a site sets for containers."""
 
     runtime: Annotated[
-        str,
+        Program,
         Meta(description="What runs containers: podman, docker, the path of one, or auto for the one that is found."),
     ] = "auto"
     image: Annotated[str, Meta(description="The image of jobs that name none; empty to refuse them.")] = ""
@@ -86,28 +85,16 @@ class ContainerSettings(Settings, frozen=True):
         Meta(description="How a container is given accelerators: --device for each, or docker's --gpus with all."),
     ] = "--device"
     gpu_name: Annotated[str, Meta(description="What kind of accelerators they are, as jobs name them.")] = ""
-    cpu: Annotated[
-        str, Meta(description="Processors for all jobs together: cores, or thousandths as in 4000m; empty for all.")
-    ] = ""
-    memory: Annotated[str, Meta(description="Memory for all jobs together, such as 16Gi; empty for all of it.")] = ""
-    grace_s: Annotated[
-        float,
-        Meta(ge=0, description="Seconds in which the other ranks of a job may end by themselves when one has failed."),
-    ] = 5.0
-    query_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two questions to the runtime while something changes.")
-    ] = 1.0
-    longest_query_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two questions to the runtime while nothing changes.")
-    ] = 5.0
+    cpu: amounts.Processors = ""
+    memory: amounts.Memory = ""
+    grace_s: amounts.GraceOfRanks = 5.0
+    query_s: amounts.ShortestQuery = 1.0
+    longest_query_s: amounts.LongestQuery = 5.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        for name, amount, read in (("cpu", self.cpu, parse_cpu), ("memory", self.memory, parse_mem)):
-            try:
-                _ = amount and read(amount)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+        amounts.check_amounts(cpu=self.cpu, memory=self.memory)
+        amounts.check_queries(shortest_s=self.query_s, longest_s=self.longest_query_s)
         if self.image:
             try:
                 registry_name(self.image)
@@ -122,18 +109,16 @@ class ContainerSettings(Settings, frozen=True):
             _check_option(option)
         if any(not gpu or gpu.startswith("-") or any(char in gpu for char in "\0\n\r") for gpu in self.gpus):
             raise ValueError("gpus must be names of devices")
-        if self.longest_query_s < self.query_s:
-            raise ValueError("longest-query-s must not be less than query-s")
 
     @property
     def cpu_millis(self) -> int | None:
         """Thousandths of a processor for all jobs; None for all there are."""
-        return int(parse_cpu(self.cpu)[:-1]) if self.cpu else None
+        return amounts.millis(self.cpu)
 
     @property
     def memory_bytes(self) -> int | None:
         """The memory for all jobs; None for all there is."""
-        return int(parse_mem(self.memory)[:-2]) * _MEBIBYTE if self.memory else None
+        return amounts.in_bytes(self.memory)
 
 
 def _check_volume(volume: str) -> None:

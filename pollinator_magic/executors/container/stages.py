@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors import thishost
 from pollinator_magic.executors.container.commandline import create_words, qualified
 from pollinator_magic.executors.container.runtime import RuntimeTrouble
 from pollinator_magic.executors.container.verdict import start_error
@@ -15,6 +16,7 @@ from pollinator_magic.executors.imagenames import registry_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
+    from pathlib import Path
 
     from pollinator_magic.executors.container.commandline import Names, Rank
     from pollinator_magic.executors.container.engine import ContainerEngine
@@ -112,13 +114,14 @@ class Stages:
                 network=record.network or engine.settings.network,
                 user=engine.user,
                 devices=devices,
-                cores=engine.cores,
+                cores=thishost.cores(),
             )
             yield from self._do_or_fail(*words)
 
     def start(self, containers: Sequence[str]) -> Generator[None, None, None]:
-        """Start containers."""
-        yield from self._do_or_fail("start", *containers)
+        """Start containers. What watches them notes where it was started that memory was short."""
+        directory = self._engine.files(self._task.process_id).directory
+        yield from self._do_or_fail("start", *containers, directory=directory)
 
     def network(self, name: str) -> Generator[None, None, None]:
         """Make a network."""
@@ -178,16 +181,16 @@ class Stages:
         self._engine.fetching.discard(name)
         return True
 
-    def _do_or_fail(self, *words: str) -> Generator[None, None, str]:
+    def _do_or_fail(self, *words: str, directory: Path | None = None) -> Generator[None, None, str]:
         try:
-            return (yield from self._do(*words))
+            return (yield from self._do(*words, directory=directory))
         except RuntimeTrouble as trouble:
             raise StageFailed(start_error(str(trouble))) from trouble
 
-    def _do(self, *words: str, breakable: bool = False) -> Generator[None, None, str]:
+    def _do(self, *words: str, breakable: bool = False, directory: Path | None = None) -> Generator[None, None, str]:
         """Have the runtime do something. What changes its store is not broken off in the middle unless it hangs."""
         self._check()
-        command = self._engine.runtime.begin(*words)
+        command = self._engine.runtime.begin(*words, directory=directory)
         try:
             while command.running:
                 if breakable:

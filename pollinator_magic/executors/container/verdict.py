@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pollinator_magic.executors.container.roster import GONE, exit_status, is_lost
-from pollinator_magic.executors.ranks import status_words
+from pollinator_magic.executors.exitstatus import memory_words, status_words
 
 if TYPE_CHECKING:
     from pollinator_magic.executors.engine import Task
 
-_MEBIBYTE = 1024 * 1024
 _KILLED = 128 + 9
 _END = re.compile(r"^(init|command) (\d+) (\d+)$", re.MULTILINE)
 _OVERDUE = "overdue\n"
@@ -89,7 +88,7 @@ def memory_error(task: Task, *, node: int) -> str:
     if not task.memory_bytes:
         return "Killed: used more memory than there is. Ask for more with --mem."
     where = f" on node {node}" if task.nodes > 1 else ""
-    return f"Killed: used more than {task.memory_bytes // _MEBIBYTE}Mi of memory{where}"
+    return memory_words(task.memory_bytes, where)
 
 
 def overdue_error(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""Requests to a cluster, over the configuration, credentials and connections of the official client.
+"""Requests to a cluster, as the account that the official client or the executor's own pod has (`account`).
 
 Replies are read here (`models`) and not by the client's classes, which are not the same in all of its versions.
 """
@@ -10,28 +10,27 @@ import os
 import re
 import socket
 import threading
+import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from pollinator_magic.errors import ConfigurationError
-from pollinator_magic.executors.kubernetes import models
+from pollinator_magic.executors.kubernetes import account, models
 from pollinator_magic.executors.kubernetes.texts import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import urllib3
 
+    from pollinator_magic.executors.kubernetes.account import Account
     from pollinator_magic.executors.kubernetes.settings import KubernetesSettings
 
 R = TypeVar("R", models.JobList, models.PodList, models.EventList, models.NodeList)
 T = TypeVar("T")
-
-MISSING = "The package kubernetes is not installed. Install it: pip install 'pollinator-magic[kubernetes]'"
 
 _CONNECT_S = 10.0
 _ANSWER_S = 30.0
@@ -40,9 +39,9 @@ _LARGEST_ANSWER = 64 << 20
 _CHUNK = 64 << 10
 _PAGE = "500"
 _CONNECTIONS = 128  # that are kept for the next request
-_TOKEN_NAMES = ("BearerToken", "authorization")  # version 36.0.0 of the client writes one and reads the other
+_RENEW_S = 30.0
+"""So long after credentials were asked for, nobody asks for others."""
 _FORBIDDEN = re.compile(r'cannot ([a-z]+) resource "([a-z/]+)"')
-_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class Unreachable(OSError):
@@ -52,7 +51,7 @@ class Unreachable(OSError):
 class Refused(OSError):
     """The API server has said no, and would say it again. `str` is its reason in the user's words."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, reason: str = "") -> None:
         missing = _FORBIDDEN.search(message) if status == 403 else None
         if missing:
             message = (
@@ -61,24 +60,29 @@ class Refused(OSError):
             )
         super().__init__(message)
         self.status = status
+        self.reason = reason
+        """One word of Kubernetes' own: what tells two refusals of the same status apart."""
 
 
 class Api:
     """The API of a cluster, in one namespace. Every method may be called from any thread; each is one request.
 
-    They raise Unreachable and Refused.
+    They raise Unreachable and Refused. `read` gives the account, and is asked again when its credentials are not
+    accepted any more; it raises OSError.
     """
 
-    def __init__(self, client: Any, namespace: str) -> None:
-        self.namespace = namespace
-        self._configuration = client.configuration
-        self._pool: urllib3.PoolManager = client.rest_client.pool_manager
-        self._refreshing = threading.Lock()
+    def __init__(self, read: Callable[[], Account], namespace: str) -> None:
+        self._read = read
+        self._account = read()
+        self._pool = self._account.connections(_CONNECTIONS)
+        self._read_at = time.monotonic()
+        self._renewing = threading.Lock()
+        self.namespace = namespace or self._account.namespace or "default"
 
     @property
     def address(self) -> str:
         """Where the API server is."""
-        return str(self._configuration.host)
+        return self._account.address
 
     def get(self, kind: type[T], path: str) -> T:
         """Read one object."""
@@ -95,8 +99,13 @@ class Api:
             page = _read(kind, self._ask("GET", path, {**query, "limit": _PAGE, "continue": page.metadata.continue_}))
 
     def create(self, kind: type[T], path: str, manifest: Mapping[str, Any]) -> T:
-        """Make an object."""
-        return _read(kind, self._ask("POST", path, body=manifest))
+        """Make an object; Refused with the status 409 says that there is one of its name."""
+        try:
+            return _read(kind, self._ask("POST", path, body=manifest))
+        except Refused as refusal:
+            if refusal.status == 409 and refusal.reason != "AlreadyExists":  # two at a time have changed a quota
+                raise Unreachable(f"The Kubernetes API at {self.address} cannot answer: {refusal}") from refusal
+            raise
 
     def delete(self, path: str, *, query: Mapping[str, str] | None = None, **options: Any) -> bool:
         """Have something deleted; return whether it was there."""
@@ -148,39 +157,57 @@ class Api:
         """Send a request; return an answer that is good, not yet read."""
         import urllib3
 
-        url = f"{self.address.rstrip('/')}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json, */*", "Content-Type": "application/json", **self._credentials()}
+        data = json.dumps(body).encode() if body is not None else None
+        tried = self._account
         try:
-            response = self._pool.request(
-                method,
-                url,
-                body=json.dumps(body).encode() if body is not None else None,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=_CONNECT_S, read=silence_s),
-                retries=False,
-                redirect=False,  # credentials are for this server
-                preload_content=False,
-            )
+            response = self._send(method, path, query, data, silence_s)
+            if response.status == 401 and self._renew(tried):
+                response.close()
+                response = self._send(method, path, query, data, silence_s)
             if response.status < 300:
                 return response
             text = response.read(_CHUNK)
             response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"The Kubernetes API at {self.address} does not answer: {_reason(error)}") from error
-        message = _message(text) or f"The Kubernetes API has answered with status {response.status}."
-        if response.status in {400, 403, 404, 405, 409, 410, 415, 422}:
-            raise Refused(response.status, message)
+        said, reason = _refusal(text)
+        message = said or f"The Kubernetes API has answered with status {response.status}."
+        if response.status in {400, 403, 404, 405, 409, 410, 413, 415, 422}:
+            raise Refused(response.status, message, reason)
         if response.status == 401:
             message = "it does not accept the credentials of this executor"
         raise Unreachable(f"The Kubernetes API at {self.address} cannot answer: {message}")
 
-    def _credentials(self) -> dict[str, str]:
-        with self._refreshing:  # asking for them may read a file anew, or run a program
-            try:
-                found = [self._configuration.get_api_key_with_prefix(name) for name in _TOKEN_NAMES]
-            except Exception as error:  # whatever a program for credentials does wrong
-                raise Unreachable(f"There are no credentials for the Kubernetes API: {error}") from error
-        return next(({"Authorization": str(token)} for token in found if token), {})
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], data: bytes | None, silence_s: float
+    ) -> urllib3.BaseHTTPResponse:
+        import urllib3
+
+        url = f"{self.address.rstrip('/')}{path}" + (f"?{urlencode(query)}" if query else "")
+        return self._pool.request(
+            method,
+            url,
+            body=data,
+            headers={"Accept": "application/json, */*", "Content-Type": "application/json", **self._account.headers},
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=silence_s),
+            retries=False,
+            redirect=False,  # credentials are for this server
+            preload_content=False,
+        )
+
+    def _renew(self, refused: Account) -> bool:
+        """Read the account again, because this one was refused; return whether there is another now."""
+        with self._renewing:
+            if self._account is refused and time.monotonic() - self._read_at > _RENEW_S:
+                try:
+                    now = self._read()
+                    if now != self._account:
+                        self._pool, self._account = now.connections(_CONNECTIONS), now
+                except OSError as error:
+                    raise Unreachable(f"There are no credentials for the Kubernetes API: {error}") from error
+                finally:
+                    self._read_at = time.monotonic()
+            return self._account is not refused
 
 
 class Stream:
@@ -214,37 +241,21 @@ class Stream:
 
 def connect(settings: KubernetesSettings) -> Api:
     """Read the configuration; raise ConfigurationError where there is none that can be used."""
+    file, context = settings.kubeconfig, settings.context
+    inside = acts_as_its_pod(settings)
     try:
-        import kubernetes
-    except ImportError as error:
-        raise ConfigurationError(MISSING + ".") from error
-    config: Any = kubernetes.config  # typed in some versions
-    configuration = kubernetes.client.Configuration()
-    configuration.connection_pool_maxsize = _CONNECTIONS
-    inside = not (settings.kubeconfig or settings.context) and "KUBERNETES_SERVICE_HOST" in os.environ
-    file, context = settings.kubeconfig or None, settings.context or None
-    namespace = settings.namespace
-    try:
-        if inside:
-            config.load_incluster_config(client_configuration=configuration)
-            namespace = namespace or _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
-        else:
-            config.load_kube_config(config_file=file, context=context, client_configuration=configuration)
-            namespace = namespace or _namespace_of(config.list_kube_config_contexts(file), context)
-    except Exception as error:  # the client raises what it likes for a file that is not right
-        named = settings.kubeconfig or "the usual kubeconfig file"
-        where = "the account of this pod" if inside else named
+        return Api(account.of_this_pod if inside else lambda: account.of_kubeconfig(file, context), settings.namespace)
+    except OSError as error:
+        where = "the account of this pod" if inside else file or "the usual kubeconfig file"
         raise ConfigurationError(
-            f"The configuration of Kubernetes ({where}) cannot be used: {str(error) or type(error).__name__}. "
-            "Set kubeconfig and context in [kubernetes]."
+            f"The configuration of Kubernetes ({where}) cannot be used: {error}. Set kubeconfig and context in "
+            "[kubernetes]."
         ) from error
-    return Api(kubernetes.client.ApiClient(configuration), namespace or "default")
 
 
-def _namespace_of(contexts: Any, name: str | None) -> str:
-    known, current = contexts
-    chosen = next((one for one in known if one["name"] == name), current)
-    return str(chosen["context"].get("namespace") or "")
+def acts_as_its_pod(settings: KubernetesSettings) -> bool:
+    """Whether the executor is itself a pod and no other configuration was chosen; then no package is needed."""
+    return account.in_a_pod() and not (settings.kubeconfig or settings.context)
 
 
 def _read(kind: type[T], data: bytes) -> T:
@@ -254,13 +265,13 @@ def _read(kind: type[T], data: bytes) -> T:
         raise Unreachable(f"What answers is not the Kubernetes API: {error}") from error
 
 
-def _message(text: bytes) -> str:
-    """Return what a refusal says, in one line that is not endless."""
+def _refusal(text: bytes) -> tuple[str, str]:
+    """Return what a refusal says, in one line that is not endless, and its reason in a word of Kubernetes' own."""
     try:
-        message = msgspec.json.decode(text, type=models.Refusal).message or ""
+        refusal = msgspec.json.decode(text, type=models.Refusal)
     except msgspec.MsgspecError:
-        message = text.decode("utf-8", errors="replace")
-    return one_line(message)
+        return one_line(text.decode("utf-8", errors="replace")), ""
+    return one_line(refusal.message or ""), refusal.reason or ""
 
 
 def _reason(error: Exception) -> str:

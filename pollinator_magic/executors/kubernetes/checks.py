@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pollinator_magic.errors import ConfigurationError
 from pollinator_magic.executors.kinds import Finding
 from pollinator_magic.executors.kubernetes import hardware, models
-from pollinator_magic.executors.kubernetes.api import MISSING, Refused, Unreachable, connect
+from pollinator_magic.executors.kubernetes.account import MISSING
+from pollinator_magic.executors.kubernetes.api import Refused, Unreachable, acts_as_its_pod, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +38,15 @@ _NODES = ("", "nodes", "list")
 
 def check(settings: KubernetesSettings, fs_dir: Path) -> Iterator[Finding]:
     """Yield what is found, as it is found."""
-    try:
-        yield Finding(f"the official client, version {version('kubernetes')}")
-    except PackageNotFoundError:
-        what, _, remedy = MISSING.partition(". ")
-        yield Finding(what[0].lower() + what[1:], good=False, remedy=f"{remedy}.")
-        return
+    if acts_as_its_pod(settings):
+        yield Finding("the account of this pod is used")
+    else:
+        try:
+            yield Finding(f"the official client, version {version('kubernetes')}")
+        except PackageNotFoundError:
+            what, _, remedy = MISSING.partition(". ")
+            yield Finding(what[0].lower() + what[1:], good=False, remedy=f"{remedy}.")
+            return
     try:
         api = connect(settings)
     except ConfigurationError as error:
@@ -116,12 +120,16 @@ def _nodes(api: Api, settings: KubernetesSettings) -> Iterator[Finding]:
         )
         return
     nodes = api.list(models.NodeList, "/api/v1/nodes").items or []
-    total = hardware.capacity(nodes)
+    usable = hardware.usable(nodes, settings)
+    total = hardware.capacity(usable)
     if total.cpu_millis is None or total.memory_bytes is None:
-        yield Finding("no node of the cluster is ready", good=False, remedy="Look at: kubectl get nodes", fatal=False)
+        remedy = "Look at: kubectl describe nodes. Set node-selector and tolerations in [kubernetes] as they ask for."
+        yield Finding(f"none of {len(nodes)} nodes is ready and takes jobs", good=False, remedy=remedy, fatal=False)
         return
     memory = total.memory_bytes >> 30
-    count = f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}"
+    count = f"{len(usable)} node{'s' if len(usable) > 1 else ''}"
+    if len(usable) < len(nodes):
+        count += f" (of {len(nodes)})"
     yield Finding(f"{count} with {total.cpu_millis / 1000:g} processors and {memory} GiB for pods")
 
 

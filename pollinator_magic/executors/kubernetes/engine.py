@@ -10,18 +10,18 @@ import logging
 import os
 import secrets
 import shutil
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from pollinator_magic.cfs.atomic import write_atomically
 from pollinator_magic.errors import ConfigurationError
 from pollinator_magic.executors.engine import Capacity
+from pollinator_magic.executors.held import Held
 from pollinator_magic.executors.kubernetes import hardware, manifest, models
 from pollinator_magic.executors.kubernetes.api import Refused, Unreachable, connect
 from pollinator_magic.executors.kubernetes.job import KubernetesJob
 from pollinator_magic.executors.kubernetes.manifest import Identity, Place
-from pollinator_magic.executors.kubernetes.submission import make_service, remove_job
+from pollinator_magic.executors.kubernetes.submission import attempt_of, make_service, remove_job
 from pollinator_magic.executors.kubernetes.watcher import Watcher
 from pollinator_magic.executors.specs import STATE_DIRECTORY
 
@@ -50,8 +50,7 @@ class KubernetesEngine:
         self.watcher: Watcher
         self._api: Api | None = None
         self._nodes: Sequence[models.Node] | None = None
-        self._jobs: set[KubernetesJob] = set()
-        self._lock = threading.Lock()
+        self.jobs: Held[KubernetesJob] = Held()
 
     @property
     def api(self) -> Api:
@@ -96,7 +95,7 @@ class KubernetesEngine:
         except (Unreachable, Refused) as error:
             raise ConfigurationError(f"The Kubernetes engine cannot start. {error}") from error
         for directory in (self.fs_dir / manifest.SHARED_DIRECTORY).glob("*"):
-            if directory.name not in there:
+            if not any(directory.name.startswith(name) for name in there):
                 shutil.rmtree(directory, ignore_errors=True)
         shortest_s, longest_s = self.settings.query_s, self.settings.longest_query_s
         self.watcher = Watcher(self.api, self.place.instance, shortest_s=shortest_s, longest_s=longest_s)
@@ -104,24 +103,23 @@ class KubernetesEngine:
 
     def start(self, task: Task) -> KubernetesJob:
         """Start a task; what is wrong with it shows as its outcome."""
-        return self._keep(KubernetesJob(self, task, self._forget))
+        return self.jobs.take(KubernetesJob(self, task, attempt=secrets.token_hex(8)))
 
     def leftovers(self) -> Collection[str]:
         """Return the processes whose jobs are on the cluster, and not in the hands of this worker."""
         selector = f"{manifest.INSTANCE_LABEL}={self.place.instance}"
         found = self.api.list(models.JobList, self.api.jobs(), labelSelector=selector).items or ()
         annotations = [job.metadata.annotations or {} for job in found]
-        with self._lock:
-            held = {job.process_id for job in self._jobs}
-        return {one.get(manifest.PROCESS_ANNOTATION, "") for one in annotations} - held - {""}
+        return {one.get(manifest.PROCESS_ANNOTATION, "") for one in annotations} - self.jobs.process_ids - {""}
 
     def resume(self, task: Task, position: str) -> KubernetesJob | None:
         """Take up the job of this process, if there is one that this executor has made."""
         there = self._find(task.process_id)
         if there is None:
             return None
-        make_service(self.api, task, self.place, there.metadata.uid)  # whoever made the job may have been killed then
-        return self._keep(KubernetesJob(self, task, self._forget, uid=there.metadata.uid, position=position))
+        uid, attempt = there.metadata.uid, attempt_of(there)
+        make_service(self.api, task, self.place, uid, attempt)  # whoever made the job may have been killed then
+        return self.jobs.take(KubernetesJob(self, task, attempt=attempt, uid=uid, position=position))
 
     def discard(self, process_id: str) -> None:
         """Delete the job of this process, and return when its pods are gone."""
@@ -133,36 +131,35 @@ class KubernetesEngine:
             if time.monotonic() > until:
                 raise Unreachable(f"The pods of the job {name} do not end; their node may be lost.")
             time.sleep(_GONE_PAUSE_S)
-        self._remove_shared_directory(name)
+        self._remove_shared_directories(name)
 
     def close(self) -> None:
         """Leave the jobs to the cluster, and give back the connections."""
-        with self._lock:
-            jobs = list(self._jobs)
-        for job in jobs:
-            job.leave()
+        self.jobs.leave()
         if hasattr(self, "watcher"):
             self.watcher.close()
         if self._api is not None:
             self._api.close()
 
-    def make_shared_directory(self, task: Task) -> None:
-        """Make, empty, what the pods of a job share apart from its files, if they need to; raise OSError if not."""
-        directory = manifest.shared_directory(task)
+    def make_shared_directory(self, task: Task, attempt: str) -> None:
+        """Make what the pods of a job share apart from its files, if they need to; raise OSError if not."""
+        directory = manifest.shared_directory(task, attempt)
         if directory is not None:
-            self.remove_shared_directory(task)
+            self._remove_shared_directories(manifest.job_name(task.process_id))  # those of earlier attempts
             place = self.fs_dir / directory
             place.mkdir(mode=0o700, parents=True)
             if os.geteuid() == 0:
                 os.chown(place, self.place.identity.user, self.place.identity.group)
 
-    def remove_shared_directory(self, task: Task) -> None:
-        """Remove it again."""
-        if manifest.shared_directory(task) is not None:
-            self._remove_shared_directory(manifest.job_name(task.process_id))
+    def remove_shared_directory(self, task: Task, attempt: str) -> None:
+        """Remove it again, and none of another attempt."""
+        directory = manifest.shared_directory(task, attempt)
+        if directory is not None:
+            shutil.rmtree(self.fs_dir / directory, ignore_errors=True)
 
-    def _remove_shared_directory(self, name: str) -> None:
-        shutil.rmtree(self.fs_dir / manifest.SHARED_DIRECTORY / name, ignore_errors=True)
+    def _remove_shared_directories(self, name: str) -> None:
+        for directory in (self.fs_dir / manifest.SHARED_DIRECTORY).glob(f"{name}*"):
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _find(self, process_id: str) -> models.Job | None:
         """Return the job of a process that this executor has made."""
@@ -178,10 +175,11 @@ class KubernetesEngine:
     def _known_nodes(self) -> Sequence[models.Node]:
         if self._nodes is None:
             try:
-                self._nodes = self.api.list(models.NodeList, "/api/v1/nodes").items or []
+                found = self.api.list(models.NodeList, "/api/v1/nodes").items or []
             except (Unreachable, Refused) as error:
                 _log.info("The nodes of the cluster cannot be listed: %s", error)
                 return ()
+            self._nodes = hardware.usable(found, self.settings)
         return self._nodes
 
     def _instance(self) -> str:
@@ -191,12 +189,3 @@ class KubernetesEngine:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_atomically(file, secrets.token_hex(8).encode(), mode=0o600)
         return file.read_text(encoding="ascii").strip()
-
-    def _keep(self, job: KubernetesJob) -> KubernetesJob:
-        with self._lock:
-            self._jobs.add(job)
-        return job
-
-    def _forget(self, job: KubernetesJob) -> None:
-        with self._lock:
-            self._jobs.discard(job)

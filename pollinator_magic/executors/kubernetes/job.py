@@ -1,8 +1,4 @@
-"""One job of a cluster, from its creation to its end.
-
-Its life is a generator that yields wherever it would have to wait, so that one thread can read its log, watch how it
-stands and move it on, in turns.
-"""
+"""One job of a cluster, from its creation to its end."""
 
 from __future__ import annotations
 
@@ -20,9 +16,10 @@ from pollinator_magic.executors.kubernetes.logs import JobLog
 from pollinator_magic.executors.kubernetes.obstacles import obstacle
 from pollinator_magic.executors.kubernetes.states import has_begun, has_ended, index_of, standing
 from pollinator_magic.executors.kubernetes.submission import Submission, remove_job
+from pollinator_magic.executors.living import LivingJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Generator, Mapping
 
     from pollinator_magic.executors.engine import Task
     from pollinator_magic.executors.kubernetes.engine import KubernetesEngine
@@ -34,54 +31,30 @@ _LONGEST_READ_S = 0.1
 _LOST_NODE_S = 30.0
 
 
-class KubernetesJob:
+class KubernetesJob(LivingJob):
     """A `Running` on a cluster. One that is there already (`uid`) is taken up, its log from `position` on."""
 
     def __init__(
-        self,
-        engine: KubernetesEngine,
-        task: Task,
-        forget: Callable[[KubernetesJob], None],
-        *,
-        uid: str = "",
-        position: str = "",
+        self, engine: KubernetesEngine, task: Task, *, attempt: str, uid: str = "", position: str = ""
     ) -> None:
-        self.process_id = task.process_id
+        super().__init__(task)
         self._engine = engine
-        self._task = task
-        self._forget = forget
         self._name = manifest.job_name(task.process_id)
+        self._attempt = attempt
         self._uid = uid
         self._submission: Submission | None = None
         self._log = JobLog(engine.api, position, several=task.nodes > 1, wake=engine.watcher.hurry)
-        self._said: list[str] = []
         self._attributes: dict[str, str] = {}
         self._blocked: Obstacle | None = None
         self._blocked_at = 0.0
         self._failure = ""
         self._given_up_at = math.inf
-        self._outcome: Outcome | None = None
         self._given_back = False
-        self._life = self._live()
 
-    def read(self, timeout_s: float) -> bytes:
-        """Return what the job wrote since the last call, at the latest after `timeout_s`."""
-        self.poll()
-        if self._said:
-            said, self._said = "".join(self._said), []
-            return said.encode()
+    def _written(self, timeout_s: float) -> bytes:
         if self._outcome is not None:
             return self._log.take(0)
         return self._log.take(min(timeout_s, _LONGEST_READ_S))
-
-    def poll(self) -> Outcome | None:
-        """Return how the job ended, or None while any of it is running."""
-        if self._outcome is None:
-            try:
-                next(self._life)
-            except StopIteration as end:
-                self._outcome = end.value
-        return self._outcome
 
     @property
     def position(self) -> str:
@@ -105,7 +78,7 @@ class KubernetesJob:
         self._life.close()
         self._log.close()
         self._engine.watcher.forget(self._name)
-        self._forget(self)
+        self._engine.jobs.forget(self)
 
     def close(self) -> None:
         """Remove the job with all that belongs to it."""
@@ -117,7 +90,7 @@ class KubernetesJob:
         except (Unreachable, Refused) as error:
             _log.warning("%s Job %s is removed later.", error, self._name)
             self._engine.watcher.remove_later(self._name, self._remove)
-        self._engine.remove_shared_directory(self._task)
+        self._engine.remove_shared_directory(self._task, self._attempt)
 
     def _live(self) -> Generator[None, None, Outcome]:
         """Begin to end; returns the outcome."""
@@ -132,8 +105,10 @@ class KubernetesJob:
         """Make the job; return what is wrong with it."""
         task, engine = self._task, self._engine
         try:
-            self._submission = Submission(engine.api, task, engine.settings, engine.place, self._say)
-            engine.make_shared_directory(task)
+            self._submission = Submission(
+                engine.api, task, engine.settings, engine.place, attempt=self._attempt, say=self._say
+            )
+            engine.make_shared_directory(task, self._attempt)
             for name in manifest.left_out(task.env):
                 self._say(f"The variable {name!r} is left out: containers have none of that name.")
             making = self._submission.run()
@@ -163,14 +138,15 @@ class KubernetesJob:
                 self._read_logs(known)
                 self._note_nodes(known)
                 state = standing(self._task, known.job, known.pods)
-                if not state.error and known.job is not None:
-                    self._judge(obstacle(known.job, known.pods, known.events))
+                if not state.error and not state.ended and known.job is not None:
+                    self._judge(obstacle(self._task.nodes, known.job, known.pods, known.events))
             given_up = time.monotonic() >= self._given_up_at
             if given_up:
                 self._log.close()
             if known is not None and (state.ended or given_up) and self._log.whole:
                 if not self._failure:
-                    self._said += [f"{line}\n" for line in self._log.lost]
+                    for line in self._log.lost:
+                        self._say(line)
                 return self._failure or state.error
             yield
 
@@ -217,7 +193,7 @@ class KubernetesJob:
             remove_job(api, self._name, self._uid, pods_first=True)
             if math.ceil(grace_s) < self._engine.settings.grace_s:
                 with suppress(Refused):  # they have as long as every job, then
-                    pods = {"labelSelector": f"{manifest.JOB_LABEL}={self._name}"}
+                    pods = {"labelSelector": f"{manifest.ATTEMPT_LABEL}={self._attempt}"}
                     api.delete(api.core("pods"), query=pods, gracePeriodSeconds=max(1, math.ceil(grace_s)))
         except (Unreachable, Refused) as error:
             _log.warning("%s Job %s is removed later.", error, self._name)
@@ -229,6 +205,3 @@ class KubernetesJob:
             remove_job(self._engine.api, self._name, self._uid)
         elif self._submission is not None and self._submission.asked:
             self._submission.remove()
-
-    def _say(self, line: str) -> None:
-        self._said.append(f"{line}\n")

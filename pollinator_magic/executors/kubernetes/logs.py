@@ -181,8 +181,8 @@ class _Reader(threading.Thread):
             query["follow"] = "true"
         if self._place.since:
             query["sinceTime"] = self._place.since
-        self._came_to_end = False
         stream = self._api.stream(self._api.core("pods", self._pod, "log"), **query)
+        self._came_to_end = False  # only now: if the pod is gone, it is the last answer that counts
         with self._news:
             self._stream = stream
             if self._stopped:

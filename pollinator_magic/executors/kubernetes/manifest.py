@@ -20,6 +20,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors.amounts import MEBIBYTE
 from pollinator_magic.executors.hostcommand import STANDARD_MOUNT, rank_variables
 from pollinator_magic.executors.imagenames import registry_name
 from pollinator_magic.executors.sessions import MARK
@@ -37,15 +38,15 @@ INSTANCE_LABEL = "pollinator-magic/instance"
 JOB_LABEL = "pollinator-magic/job"
 PROCESS_ANNOTATION = "pollinator-magic/process"
 """The id of the process, whole; a label has only 63 characters."""
-ATTEMPT_ANNOTATION = "pollinator-magic/attempt"
-"""Random, so that a job whose creation was never answered can be told from one of an earlier attempt."""
+ATTEMPT_LABEL = "pollinator-magic/attempt"
+"""Random, so that a job whose creation was never answered can be told from one of an earlier attempt, and its pods from
+those of that one, which may not be gone yet."""
 CONTAINER = "job"
 SHARED_DIRECTORY = ".init"
 """Below the jobs' files: what the init-cmd of a job with several pods leaves for all of them."""
 
 _OWN = "/pollinator"
 _LAST_NOTE = "/dev/termination-log"
-_MEBIBYTE = 1024 * 1024
 _RENDEZVOUS_PORT = 29500
 _NAMEABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _OURS = {"JOB_COMPLETION_INDEX"}  # Kubernetes sets it only where nobody else has
@@ -82,6 +83,11 @@ def job_name(process_id: str) -> str:
     return f"pollinator-{_short(process_id, 32)}"
 
 
+def attempt_name(process_id: str, attempt: str) -> str:
+    """Return the name of what belongs to one attempt of a process and may outlive its job for a while."""
+    return f"{job_name(process_id)}-{attempt[:8]}"
+
+
 def left_out(env: Mapping[str, str]) -> list[str]:
     """Return the names of variables that no container can have."""
     return [name for name in env if not _is_nameable(name)]
@@ -95,8 +101,9 @@ def job(task: Task, settings: KubernetesSettings, place: Place, attempt: str) ->
         "app.kubernetes.io/managed-by": "pollinator-magic",
         INSTANCE_LABEL: place.instance,
         JOB_LABEL: name,
+        ATTEMPT_LABEL: attempt,
     }
-    annotations = {**settings.annotations, PROCESS_ANNOTATION: task.process_id, ATTEMPT_ANNOTATION: attempt}
+    annotations = {**settings.annotations, PROCESS_ANNOTATION: task.process_id}
     spec: dict[str, Any] = {
         "completions": task.nodes,
         "parallelism": task.nodes,
@@ -105,7 +112,7 @@ def job(task: Task, settings: KubernetesSettings, place: Place, attempt: str) ->
         "ttlSecondsAfterFinished": settings.keep_s,
         "template": {
             "metadata": {"labels": labels, "annotations": annotations},
-            "spec": _pod(task, settings, place.identity),
+            "spec": _pod(task, settings, place.identity, attempt),
         },
     }
     if task.walltime_s:  # this one deletes the pods with their log: it is for when nobody looks after the job
@@ -114,27 +121,28 @@ def job(task: Task, settings: KubernetesSettings, place: Place, attempt: str) ->
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def service(task: Task, place: Place, job_uid: str) -> dict[str, Any]:
-    """Return the headless Service by which the pods of a job find each other; it goes when the job goes."""
-    name = job_name(task.process_id)
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid}
-    labels = {"app.kubernetes.io/managed-by": "pollinator-magic", INSTANCE_LABEL: place.instance, JOB_LABEL: name}
+def service(task: Task, place: Place, job_uid: str, attempt: str) -> dict[str, Any]:
+    """Return the headless Service by which the pods of a job find each other; it goes some time after the job goes."""
+    job = job_name(task.process_id)
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": job_uid}
+    labels = {"app.kubernetes.io/managed-by": "pollinator-magic", INSTANCE_LABEL: place.instance, JOB_LABEL: job}
+    name = attempt_name(task.process_id, attempt)
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": place.namespace, "labels": labels, "ownerReferences": [owner]},
-        "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {JOB_LABEL: name}},
+        "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {ATTEMPT_LABEL: attempt}},
     }
 
 
-def shared_directory(task: Task) -> PurePosixPath | None:
+def shared_directory(task: Task, attempt: str) -> PurePosixPath | None:
     """Return where, below the jobs' files, the pods share what the init-cmd has done; None if there is no need."""
     if task.nodes == 1 or not task.init_command:
         return None
-    return PurePosixPath(SHARED_DIRECTORY, job_name(task.process_id))
+    return PurePosixPath(SHARED_DIRECTORY, attempt_name(task.process_id, attempt))
 
 
-def _pod(task: Task, settings: KubernetesSettings, identity: Identity) -> dict[str, Any]:
+def _pod(task: Task, settings: KubernetesSettings, identity: Identity, attempt: str) -> dict[str, Any]:
     accelerator = _accelerator(task, settings)
     security: dict[str, Any] = {
         "runAsNonRoot": True,
@@ -150,7 +158,7 @@ def _pod(task: Task, settings: KubernetesSettings, identity: Identity) -> dict[s
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": security,
-        "containers": [_container(task, settings)],
+        "containers": [_container(task, settings, attempt)],
         "volumes": [
             {"name": "files", **_files(settings)},
             {"name": "own", "emptyDir": {}},
@@ -161,7 +169,7 @@ def _pod(task: Task, settings: KubernetesSettings, identity: Identity) -> dict[s
     if task.walltime_s:
         pod["activeDeadlineSeconds"] = task.walltime_s
     if task.nodes > 1:
-        pod |= _together(job_name(task.process_id))
+        pod |= _together(task, attempt)
     selector = {**settings.node_selector, **(accelerator[1] if accelerator else {})}
     optional: dict[str, Any] = {
         "nodeSelector": selector,
@@ -174,9 +182,9 @@ def _pod(task: Task, settings: KubernetesSettings, identity: Identity) -> dict[s
     return {**pod, **{key: value for key, value in optional.items() if value}}
 
 
-def _container(task: Task, settings: KubernetesSettings) -> dict[str, Any]:
+def _container(task: Task, settings: KubernetesSettings, attempt: str) -> dict[str, Any]:
     line = " ".join([task.command, *map(shlex.quote, task.args)])
-    shared = shared_directory(task)
+    shared = shared_directory(task, attempt)
     if shared and not settings.claim:
         raise TaskRefused("Over several nodes an init-cmd needs files that they share, and this executor has no claim.")
     arguments = [
@@ -189,7 +197,7 @@ def _container(task: Task, settings: KubernetesSettings) -> dict[str, Any]:
         "image": _image(task, settings),
         "command": ["/bin/sh", "-c", _literal(_script()), "start"],
         "args": list(map(_literal, arguments)),
-        "env": [{"name": name, "value": _literal(value)} for name, value in _variables(task).items()],
+        "env": [{"name": name, "value": _literal(value)} for name, value in _variables(task, attempt).items()],
         "resources": _resources(task, settings),
         "volumeMounts": list(_mounts(task, settings)),
         "terminationMessagePath": _LAST_NOTE,
@@ -203,23 +211,23 @@ def _container(task: Task, settings: KubernetesSettings) -> dict[str, Any]:
     return container
 
 
-def _together(name: str) -> dict[str, Any]:
+def _together(task: Task, attempt: str) -> dict[str, Any]:
     """Return what pods of one job need to find each other, on as many nodes as there are."""
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {JOB_LABEL: name}},
+        "labelSelector": {"matchLabels": {ATTEMPT_LABEL: attempt}},
     }
-    return {"subdomain": name, "topologySpreadConstraints": [spread]}
+    return {"subdomain": attempt_name(task.process_id, attempt), "topologySpreadConstraints": [spread]}
 
 
-def _variables(task: Task) -> dict[str, str]:
+def _variables(task: Task, attempt: str) -> dict[str, str]:
     """Return the variables that all ranks share; the script adds those that tell them apart."""
     ranks = rank_variables(task, 0, _RENDEZVOUS_PORT)
     if task.nodes > 1:
-        name = job_name(task.process_id)
-        ranks["MASTER_ADDR"] = f"{name}-0.{name}"
+        first_pod = f"{job_name(task.process_id)}-0"
+        ranks["MASTER_ADDR"] = f"{first_pod}.{attempt_name(task.process_id, attempt)}"
     # Many images have no home directory that a user without a name may write to.
     common = {"HOME": f"{_OWN}/home", "PYTHONUNBUFFERED": "1"}
     own = {name: value for name, value in task.env.items() if _is_nameable(name)}
@@ -230,7 +238,7 @@ def _variables(task: Task) -> dict[str, str]:
 def _resources(task: Task, settings: KubernetesSettings) -> dict[str, dict[str, str]]:
     amounts = {"cpu": f"{task.cpu_millis * task.processes_per_node}m"}
     if task.memory_bytes:
-        whole, rest = divmod(task.memory_bytes, _MEBIBYTE)
+        whole, rest = divmod(task.memory_bytes, MEBIBYTE)
         amounts["memory"] = str(task.memory_bytes) if rest else f"{whole}Mi"
     accelerator = _accelerator(task, settings)
     if accelerator:

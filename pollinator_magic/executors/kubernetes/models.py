@@ -137,8 +137,7 @@ class Job(_Read, frozen=True):
 class About(_Read, frozen=True):
     """The object that an event is about."""
 
-    kind: str = ""
-    name: str = ""
+    uid: str = ""
 
 
 class Event(_Read, frozen=True):
@@ -150,10 +149,19 @@ class Event(_Read, frozen=True):
     message: str | None = None
 
 
+class Taint(_Read, frozen=True):
+    """What keeps pods from a node that do not tolerate it."""
+
+    key: str = ""
+    value: str | None = None
+    effect: str = ""
+
+
 class NodeSpec(_Read, frozen=True):
     """What is read of what a node shall be."""
 
     unschedulable: bool | None = None
+    taints: list[Taint] | None = None
 
 
 class NodeInfo(_Read, frozen=True):

@@ -42,15 +42,15 @@ class Obstacle:
     """Whether it can never pass."""
 
 
-def obstacle(job: Job, pods: Sequence[Pod], events: Sequence[Event]) -> Obstacle | None:
-    """Return what keeps the job, or one of its pods, from starting; None if nothing is known to."""
-    if not pods:
-        said = [event.message for event in events if event.reason == "FailedCreate"]
-        if said and not job.spec.suspend:
-            return Obstacle("pod", sentence("Kubernetes makes no pod for this job", said[-1]))
-        return None
+def obstacle(nodes: int, job: Job, pods: Sequence[Pod], events: Sequence[Event]) -> Obstacle | None:
+    """Return what keeps a job over so many nodes, or one of its pods, from starting; None if nothing is known to."""
     found = (_of_pod(pod, events) for pod in sorted(pods, key=index_of) if not has_begun(pod))
-    return next((one for one in found if one), None)
+    known = next((one for one in found if one), None)
+    if known or len(pods) >= nodes or job.spec.suspend:
+        return known
+    said = [event.message for event in events if event.reason == "FailedCreate"]
+    what = "Kubernetes makes no pod for this job" if nodes == 1 else "Kubernetes does not make all pods of this job"
+    return Obstacle("pod", sentence(what, said[-1])) if said else None
 
 
 def _of_pod(pod: Pod, events: Sequence[Event]) -> Obstacle | None:
@@ -69,7 +69,7 @@ def _of_pod(pod: Pod, events: Sequence[Event]) -> Obstacle | None:
     if ready and ready.holds:  # what went wrong before is over
         return None
     for event in reversed(events):
-        if event.involved_object.name == pod.metadata.name and event.reason in _BEFORE_CONTAINERS:
+        if event.involved_object.uid == pod.metadata.uid and event.reason in _BEFORE_CONTAINERS:
             return Obstacle(event.reason or "", sentence(_BEFORE_CONTAINERS[event.reason or ""], event.message))
     return None
 

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from pollinator_magic.executors.kinds import Settings
-from pollinator_magic.project.units import parse_cpu, parse_mem
+from pollinator_magic.executors import amounts
+from pollinator_magic.executors.kinds import FilePath, Settings
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"(?:[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_MEBIBYTE = 1024 * 1024
 
 
 class Toleration(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True):
@@ -29,6 +28,24 @@ class Toleration(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, 
     toleration_seconds: Annotated[
         int | None, Meta(description="For how long a taint of effect NoExecute is tolerated; for ever if not set.")
     ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse what Kubernetes would refuse."""
+        exists = self.operator == "Exists"
+        if not self.key and not exists:
+            raise ValueError('tolerations: one without a key is for all taints, and needs operator = "Exists"')
+        if self.key:
+            _check_labels("tolerations", {self.key: self.value})
+        if exists and self.value:
+            raise ValueError(f'tolerations: {self.value!r} is not looked at, because operator = "Exists"')
+        if self.toleration_seconds is not None and self.effect != "NoExecute":
+            raise ValueError('tolerations: toleration-seconds needs effect = "NoExecute"')
+
+    def tolerates(self, key: str, value: str, effect: str) -> bool:
+        """Whether pods with it may run on a node with this taint."""
+        if self.effect not in {"", effect} or self.key not in {"", key}:
+            return False
+        return self.operator == "Exists" or self.value == value
 
     def manifest(self) -> dict[str, object]:
         """Return it as Kubernetes writes it."""
@@ -50,7 +67,7 @@ class KubernetesSettings(Settings, frozen=True):
     """What a site sets for a cluster."""
 
     kubeconfig: Annotated[
-        str, Meta(description="The kubeconfig file; empty for the pod's own account, or else the usual file.")
+        FilePath, Meta(description="The kubeconfig file; empty for the pod's own account, or else the usual file.")
     ] = ""
     context: Annotated[str, Meta(description="The context of the kubeconfig; empty for its current one.")] = ""
     namespace: Annotated[
@@ -104,13 +121,8 @@ class KubernetesSettings(Settings, frozen=True):
         dict[str, Gpu],
         Meta(description="The kinds of accelerators that jobs can name, each with its resource and node-selector."),
     ] = field(default_factory=dict)
-    cpu: Annotated[
-        str,
-        Meta(description="Processors for all jobs together, such as 64 or 64000m; empty for those of the nodes."),
-    ] = ""
-    memory: Annotated[
-        str, Meta(description="Memory for all jobs together, such as 256Gi; empty for that of the nodes.")
-    ] = ""
+    cpu: amounts.Processors = ""
+    memory: amounts.Memory = ""
     start_patience_s: Annotated[
         int,
         Meta(
@@ -124,13 +136,8 @@ class KubernetesSettings(Settings, frozen=True):
         int,
         Meta(ge=600, description="Seconds after which Kubernetes removes an ended job that no executor has removed."),
     ] = 7 * 86_400
-
-    query_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two questions to the cluster while something changes.")
-    ] = 1.0
-    longest_query_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two questions to the cluster while nothing changes.")
-    ] = 5.0
+    query_s: amounts.ShortestQuery = 1.0
+    longest_query_s: amounts.LongestQuery = 5.0
 
     def __post_init__(self) -> None:
         """Refuse names and amounts that Kubernetes would refuse."""
@@ -158,25 +165,20 @@ class KubernetesSettings(Settings, frozen=True):
                 raise ValueError(f"{name}: {resource!r} is not the name of a resource, such as nvidia.com/gpu")
         if self.sub_path.startswith("/") or ".." in self.sub_path.split("/"):
             raise ValueError(f"sub-path: {self.sub_path!r} must be a path below the claim's root, such as colony/files")
-        if self.longest_query_s < self.query_s:
-            raise ValueError("longest-query-s must not be less than query-s")
+        amounts.check_queries(shortest_s=self.query_s, longest_s=self.longest_query_s)
         if self.sub_path and not self.claim:
             raise ValueError("sub-path: there is no claim that it could be in")
-        for name, amount, read in (("cpu", self.cpu, parse_cpu), ("memory", self.memory, parse_mem)):
-            try:
-                _ = amount and read(amount)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+        amounts.check_amounts(cpu=self.cpu, memory=self.memory)
 
     @property
     def cpu_millis(self) -> int | None:
         """Thousandths of a processor for all jobs; None for those of the nodes."""
-        return int(parse_cpu(self.cpu)[:-1]) if self.cpu else None
+        return amounts.millis(self.cpu)
 
     @property
     def memory_bytes(self) -> int | None:
         """The memory for all jobs; None for that of the nodes."""
-        return int(parse_mem(self.memory)[:-2]) * _MEBIBYTE if self.memory else None
+        return amounts.in_bytes(self.memory)
 
 
 def _check_labels(name: str, table: dict[str, str]) -> None:

@@ -7,7 +7,9 @@ index=${JOB_COMPLETION_INDEX:-0}
 ranks=$((nodes * per_node))
 first=$((index * per_node))
 asked_to_end=
-exec 3>&2 2> /dev/null # what this shell says of its children is not part of the log
+# What this shell says of its children is not part of the log. What they say goes through one stream, because a node reads
+# two of them at once and promises no order between their lines.
+exec 3>&1 2> /dev/null
 if command -v setsid > /dev/null; then lead=setsid; else lead=; fi
 
 note() { # how the job ended, for whoever reads the pod's status

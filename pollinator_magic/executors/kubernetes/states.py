@@ -12,9 +12,9 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from pollinator_magic.colonies.models import parse_time
+from pollinator_magic.executors.exitstatus import memory_words, status_words
 from pollinator_magic.executors.kubernetes.manifest import CONTAINER
 from pollinator_magic.executors.kubernetes.texts import one_line, sentence
-from pollinator_magic.executors.ranks import status_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 DELETED = "The Kubernetes job was deleted by somebody else."
 _POD_DELETED = "A pod of the Kubernetes job was deleted by somebody else."
+_NOT_STARTED = "Its node could not start the container"
 _INDEX = "batch.kubernetes.io/job-completion-index"
-_MEBIBYTE = 1024 * 1024
 _NOTE = re.compile(r"(?:rank (\d{1,6})|(init)) (\d{1,3})\s*")
 _NOT_BEGUN = {"StartError", "ContainerCannotRun"}
 _DISRUPTIONS = {
@@ -156,9 +156,11 @@ def _ending(task: Task, pod: Pod, ended: Terminated) -> str:
         where = f" on node {index_of(pod)}" if task.nodes > 1 else ""
         if not task.memory_bytes:
             return f"Killed: there was no memory left{where}"
-        return f"Killed: used more than {task.memory_bytes // _MEBIBYTE}Mi of memory{where}"
+        return memory_words(task.memory_bytes, where)
     if ended.reason in _NOT_BEGUN:
-        return sentence("The image cannot run a job, which begins with its /bin/sh", ended.message)
+        without_shell = '"/bin/sh"' in (ended.message or "")
+        words = "The image cannot run a job, which begins with its /bin/sh" if without_shell else _NOT_STARTED
+        return sentence(words, ended.message)
     note = _NOTE.fullmatch(ended.message or "")
     if note and note[2]:
         return f"The init-cmd failed: {task.init_command}: {status_words(int(note[3]))}"

@@ -6,7 +6,6 @@ for one that another attempt or another executor has made for the same process.
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -27,21 +26,28 @@ _GONE_PAUSE_S = 0.3
 
 
 class Submission:
-    """Makes the job of `task`. Raises TaskRefused for a task that can be none.
+    """Makes the job of `task`, as this `attempt` of it. Raises TaskRefused for a task that can be none.
 
     `say` is told, once, if it takes longer than it should.
     """
 
     def __init__(
-        self, api: Api, task: Task, settings: KubernetesSettings, place: Place, say: Callable[[str], None]
+        self,
+        api: Api,
+        task: Task,
+        settings: KubernetesSettings,
+        place: Place,
+        *,
+        attempt: str,
+        say: Callable[[str], None],
     ) -> None:
         self._api = api
         self._task = task
         self._place = place
         self._say = say
-        self._attempt = secrets.token_hex(8)
+        self._attempt = attempt
         self._name = manifest.job_name(task.process_id)
-        self._wanted = manifest.job(task, settings, place, self._attempt)
+        self._wanted = manifest.job(task, settings, place, attempt)
         self.asked = False
         """Whether there may be a job, although nobody has said so."""
 
@@ -51,7 +57,7 @@ class Submission:
         while True:
             try:
                 uid = yield from self._make()
-                make_service(self._api, self._task, self._place, uid)
+                make_service(self._api, self._task, self._place, uid, self._attempt)
             except Unreachable as error:
                 if pause_s == _FIRST_PAUSE_S:
                     self._say(f"{error} The job is submitted as soon as that is possible.")
@@ -81,21 +87,26 @@ class Submission:
                 return there.metadata.uid
             if there is not None and not there.metadata.deletion_timestamp:
                 remove_job(self._api, self._name, there.metadata.uid, pods_first=True)
-            if not waited:
+            if there is not None and not waited:
                 self._say("Waiting until what an earlier attempt of this job has left is gone.")
                 waited = True
             yield from _wait(_GONE_PAUSE_S)
 
     def _is_ours(self, job: models.Job) -> bool:
-        return (job.metadata.annotations or {}).get(manifest.ATTEMPT_ANNOTATION) == self._attempt
+        return attempt_of(job) == self._attempt
 
 
-def make_service(api: Api, task: Task, place: Place, uid: str) -> None:
+def attempt_of(job: models.Job) -> str:
+    """Return the attempt that a job is."""
+    return (job.metadata.labels or {}).get(manifest.ATTEMPT_LABEL, "")
+
+
+def make_service(api: Api, task: Task, place: Place, uid: str, attempt: str) -> None:
     """Make what the pods of a job over several nodes find each other by, if it is not there."""
     if task.nodes == 1:
         return
     try:
-        api.create(dict[str, Any], api.core("services"), manifest.service(task, place, uid))
+        api.create(dict[str, Any], api.core("services"), manifest.service(task, place, uid, attempt))
     except Refused as refusal:
         if refusal.status != 409:
             remove_job(api, manifest.job_name(task.process_id), uid)

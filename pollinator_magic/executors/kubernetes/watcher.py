@@ -187,8 +187,8 @@ class Watcher:
         with self._changed:
             for name, one in followed.items():
                 job = models.Job() if jobs is None else jobs.get(one.uid)
-                names = {name, *(pod.metadata.name for pod in mine[name])}
-                about = [event for event in events if event.involved_object.name in names]
+                uids = {one.uid, *(pod.metadata.uid for pod in mine[name])}
+                about = [event for event in events if event.involved_object.uid in uids]
                 one.view = View(asked_at, job, mine[name], about)
         seen = sorted((pod.metadata.uid, pod.metadata.resource_version) for pod in listed.items or ())
         jobs_seen = sorted((job.metadata.uid, job.metadata.resource_version) for job in (jobs or {}).values())

@@ -33,7 +33,7 @@ _PASSING = re.compile(
     r"|zero bytes|standby mode|temporarily|unexpected message|munge|authentication|not responding|try again",
     re.IGNORECASE,
 )
-_NOISE = re.compile(r"^(?:sbatch|squeue|scancel|scontrol|sinfo|sacct|srun): (?:error|fatal): ")
+_NOISE = re.compile(r"^(?:sbatch|squeue|scancel|scontrol|sinfo|sacct|sacctmgr|sshare|srun): (?:error|fatal): ")
 _FAILURE = re.compile(r"^(?:Batch job submission failed|allocation failure|slurm_load_\w+ error): ")
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from pollinator_magic.errors import ConfigurationError, PollinatorError
 from pollinator_magic.executors.engine import Capacity
 from pollinator_magic.executors.exports import not_exportable
+from pollinator_magic.executors.held import Held
 from pollinator_magic.executors.hostcommand import STANDARD_MOUNT, map_paths
+from pollinator_magic.executors.slurm.allocations import allocations
 from pollinator_magic.executors.slurm.apptainer import Bind, Images, exec_vector
 from pollinator_magic.executors.slurm.attempt import Attempt, processes, remove_half_made
 from pollinator_magic.executors.slurm.commands import Slurm
@@ -28,7 +30,7 @@ from pollinator_magic.executors.slurm.script import Sight, files_of, own_variabl
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from pollinator_magic.colonies.models import Capabilities
+    from pollinator_magic.colonies.models import Allocations, Capabilities
     from pollinator_magic.executors.engine import Task
     from pollinator_magic.executors.slurm.settings import SlurmSettings
 
@@ -52,8 +54,7 @@ class SlurmEngine:
         self._images = Images(
             self.runtime, images_directory(settings, self.fs_dir), allowed=list(map(_absolute, settings.image_files))
         )
-        self._jobs: set[SlurmJob] = set()
-        self._lock = threading.Lock()
+        self.jobs: Held[SlurmJob] = Held()
         self._closed = threading.Event()
 
     @property
@@ -75,6 +76,10 @@ class SlurmEngine:
         """Return what the nodes of the partition have; raise SlurmTrouble if Slurm does not say."""
         return capabilities(self.slurm, self.settings, self.fs_dir)
 
+    def allocations(self) -> Allocations:
+        """Return what the account of the jobs may use and has used; raise SlurmTrouble while nobody answers."""
+        return allocations(self.slurm, self.settings)
+
     def open(self) -> None:
         """Make ready; raise ConfigurationError for a directory that shells could not be told."""
         if not _PLAIN_PATH.fullmatch(str(self.fs_dir)):
@@ -90,12 +95,11 @@ class SlurmEngine:
 
     def start(self, task: Task) -> SlurmJob:
         """Start a task; what is wrong with it shows as its outcome."""
-        return self._note(SlurmJob(self, task))
+        return self.jobs.take(SlurmJob(self, task))
 
     def leftovers(self) -> Collection[str]:
         """Return the processes whose directories are there, and which nobody has taken up."""
-        with self._lock:
-            taken = {job.process_id for job in self._jobs}
+        taken = self.jobs.process_ids
         return [name for name in processes(self.state_dir) if name not in taken]
 
     def resume(self, task: Task, position: str) -> SlurmJob | None:
@@ -103,7 +107,7 @@ class SlurmEngine:
         attempts = self.attempts(task.process_id)
         if not attempts:
             return None
-        return self._note(SlurmJob(self, task, attempts[-1], int(position) if position.isdigit() else 0))
+        return self.jobs.take(SlurmJob(self, task, attempts[-1], int(position) if position.isdigit() else 0))
 
     def discard(self, process_id: str) -> None:
         """End and remove what was left of a process's job; raise OSError if Slurm does not answer."""
@@ -119,10 +123,7 @@ class SlurmEngine:
     def close(self) -> None:
         """Leave the jobs to Slurm."""
         self._closed.set()
-        with self._lock:
-            jobs = list(self._jobs)
-        for job in jobs:
-            job.leave()
+        self.jobs.leave()
         self.queue.close()
 
     # For jobs
@@ -130,11 +131,6 @@ class SlurmEngine:
     def attempts(self, process_id: str) -> list[Attempt]:
         """Return what is left of attempts at a process, the newest last."""
         return Attempt.all_of(self.state_dir / process_id)
-
-    def forget(self, job: SlurmJob) -> None:
-        """Count a job no more among those that are taken up."""
-        with self._lock:
-            self._jobs.discard(job)
 
     def discard_later(self, process_id: str) -> None:
         """End and remove what is left of a process's job, without waiting for it."""
@@ -205,11 +201,6 @@ class SlurmEngine:
 
     def _new_queue(self) -> Queue:
         return Queue(self.slurm, shortest_s=self.settings.query_s, longest_s=self.settings.longest_query_s)
-
-    def _note(self, job: SlurmJob) -> SlurmJob:
-        with self._lock:
-            self._jobs.add(job)
-        return job
 
     def _discard_on(self, process_id: str) -> None:
         while not self._closed.is_set():

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pollinator_magic.colonies.models import Capabilities, Gpu, Hardware, Software
+from pollinator_magic.executors.amounts import MEBIBYTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from pollinator_magic.executors.slurm.settings import SlurmSettings
 
 SINFO_FIELDS = "%P|%N|%c|%m|%T|%G"
-_MEBIBYTE = 1024 * 1024
-_GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d+)")
+_GPU = re.compile(r"(?:^|,)gpu(?::([^:,(]+))?:(\d+)(?=[(,]|$)")  # a type may begin with a digit, or be one: gpu:4090:8
 _AWAY = re.compile(r"down|drain|fail|maint|power|unk|reboot|future|no_respond|inval")
 
 
@@ -74,7 +74,7 @@ def capabilities(slurm: Slurm, settings: SlurmSettings, fs_dir: Path) -> Capabil
     """Return what a partition offers, one entry for each kind of node, with the most numerous first."""
     kinds = sorted(nodes(slurm).of(settings.partition), key=lambda item: -item[1])
     called = {known: given for given, known in settings.gpu_names.items() if known}
-    storage = f"{shutil.disk_usage(existing(fs_dir)).total // _MEBIBYTE}Mi"
+    storage = f"{shutil.disk_usage(existing(fs_dir)).total // MEBIBYTE}Mi"
     hardware = [
         Hardware(
             model=f"Slurm partition {kind.partition}",

@@ -1,20 +1,19 @@
 """One job of Slurm, from the preparation of its image to the last line of its log.
 
-Its life is a generator that yields wherever it would have to wait, and looks at its files twice a second, oftener only
-at first and while something is printed: the file system may be a shared one. What is in the files is enough for a job
-that ends by itself; how Slurm has ended one is the queue's to know.
+It looks at its files twice a second, oftener only at first and while something is printed: the file system may be a
+shared one. What is in the files is enough for a job that ends by itself; how Slurm has ended one, the queue knows.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import PollinatorError
 from pollinator_magic.executors.engine import Outcome
+from pollinator_magic.executors.living import LivingJob
 from pollinator_magic.executors.slurm import verdict
 from pollinator_magic.executors.slurm.commands import SlurmTrouble
 from pollinator_magic.executors.slurm.ending import Cancelling, end_attempt, find_patiently
@@ -51,29 +50,27 @@ class _Failed(Exception):
     """The job cannot go on; the message is the user's."""
 
 
-class SlurmJob:
+class SlurmJob(LivingJob):
     """A `Running` under Slurm. `attempt` is what an earlier life has made, whose log has been read up to `position`."""
 
     def __init__(self, engine: SlurmEngine, task: Task, attempt: Attempt | None = None, position: int = 0) -> None:
+        super().__init__(task)
         self._engine = engine
-        self._task = task
         self._attempt = attempt
         self._position = position
-        self._said: deque[str] = deque()
         self._attributes: dict[str, str] = {}
         self._job = ""
-        self._outcome: Outcome | None = None
         self._cancelled = False
         self._grace_s = 0.0
         self._cancelling: Cancelling | None = None
         self._stop_preparing = threading.Event()
+        self._due = False
         self._look_at = 0.0
         self._look_after_s = _FIRST_LOOK_S
         self._restarts: int | None = None
         self._waiting = QueueNews()
         self._given_up = ""
         self._gone = False
-        self._life = self._live()
 
     @property
     def position(self) -> str:
@@ -87,11 +84,11 @@ class SlurmJob:
 
     def read(self, timeout_s: float) -> bytes:
         """Return what the job wrote since the last call, at the latest after `timeout_s`."""
-        due = time.monotonic() >= self._look_at or self._outcome is not None
-        self.poll()
-        if self._said:
-            return f"{self._said.popleft()}\n".encode()
-        if self._attempt is not None and (due or self._outcome is not None):
+        self._due = time.monotonic() >= self._look_at  # a moment later the next time to look may have been chosen
+        return super().read(timeout_s)
+
+    def _written(self, timeout_s: float) -> bytes:
+        if self._attempt is not None and (self._due or self._outcome is not None):
             data = self._attempt.log(self._position)
             self._position += len(data)
             if data:
@@ -102,16 +99,6 @@ class SlurmJob:
             time.sleep(min(timeout_s, max(_STEP_S, self._look_at - time.monotonic())))
         return b""
 
-    def poll(self) -> Outcome | None:
-        """Return how the job ended, or None while any of it is running."""
-        if self._outcome is None:
-            try:
-                next(self._life)
-            except StopIteration as end:
-                self._outcome = end.value
-                self._settle()
-        return self._outcome
-
     def cancel(self, *, grace_s: float) -> None:
         """Have Slurm send SIGTERM to all of it, and SIGKILL to what is left after `grace_s`."""
         self._cancelled, self._grace_s = True, grace_s
@@ -121,23 +108,16 @@ class SlurmJob:
     def leave(self) -> None:
         """Let it go on without this process."""
         self._life.close()
-        self._settle()
-        self._engine.forget(self)
+        self._engine.jobs.forget(self)
 
     def close(self) -> None:
         """End what is left of it, in the background if Slurm takes its time, and remove its files."""
         self._life.close()
-        self._settle()
-        self._engine.forget(self)
+        self._engine.jobs.forget(self)
         if self._attempt is not None and (self._gone or (self._outcome is not None and not self._job)):
             self._attempt.remove()
         else:
             self._engine.discard_later(self._task.process_id)
-
-    @property
-    def process_id(self) -> str:
-        """Of which process this is the job."""
-        return self._task.process_id
 
     def _settle(self) -> None:
         """Give back what watching it takes."""
@@ -173,6 +153,8 @@ class SlurmJob:
             error = str(failure)
         except OSError as problem:
             error = f"The job could not be given to Slurm: {problem}"
+        finally:
+            self._settle()
         return Outcome(self._given_up or ("Cancelled." if self._cancelled else error))
 
     def _end_earlier_attempts(self) -> Generator[None, None, None]:
@@ -291,6 +273,3 @@ class SlurmJob:
                 kindly_s=self._grace_s,
             )
         self._cancelling.tend()
-
-    def _say(self, line: str) -> None:
-        self._said.append(line)

@@ -56,4 +56,5 @@ class Queue(Inquiry[Standing]):
         if not self._accounting:
             return {}
         text = self._slurm.ask("sacct", "-n", "-P", "-X", "-o", SACCT_FIELDS, "-j", ",".join(gone))
-        return {job: standing for job, standing in from_sacct(text).items() if job in gone}
+        # One that has not ended by its record has lost its end: nobody runs it, and nobody will write down more.
+        return {job: standing for job, standing in from_sacct(text).items() if job in gone and standing.over}

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pollinator_magic.errors import PollinatorError
+from pollinator_magic.executors.amounts import MEBIBYTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from pollinator_magic.executors.engine import Task
     from pollinator_magic.executors.slurm.settings import SlurmSettings
 
-MEBIBYTE = 1024 * 1024
 _GPU_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 

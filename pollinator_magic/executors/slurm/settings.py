@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from pollinator_magic.executors.kinds import Settings
+from pollinator_magic.executors import amounts
+from pollinator_magic.executors.kinds import FilePath, Program, Settings
 
 _OPTION = re.compile(r"(-[A-Za-z]|--[a-z][a-z0-9-]*)(=?)([^\n\r\0]*)", re.DOTALL)
 _GRES_NAME = re.compile(r"[A-Za-z0-9_.-]*")
@@ -59,7 +60,7 @@ class SlurmSettings(Settings, frozen=True):
         bool, Meta(description="Whether Slurm may start a job again after a node has failed, or for a better one.")
     ] = True
     runtime: Annotated[
-        str,
+        Program,
         Meta(
             description="What runs images: apptainer, singularity, the path of one, auto for the one that is found, "
             "or none to run jobs directly on the nodes."
@@ -69,10 +70,11 @@ class SlurmSettings(Settings, frozen=True):
         Literal["", "nv", "rocm"], Meta(description="How the runtime shows accelerators to a job that asks for some.")
     ] = "nv"
     images: Annotated[
-        str, Meta(description="The directory of fetched images, which all nodes see; empty for one beside the files.")
+        FilePath,
+        Meta(description="The directory of fetched images, which all nodes see; empty for one beside the files."),
     ] = ""
     image_files: Annotated[
-        list[str], Meta(description="Directories from which jobs may name an image by its path.")
+        list[FilePath], Meta(description="Directories from which jobs may name an image by its path.")
     ] = field(default_factory=list)
     binds: Annotated[
         list[str], Meta(description='More directories that containers see: ["/scratch", "/opt/data:/data:ro"].')
@@ -80,16 +82,14 @@ class SlurmSettings(Settings, frozen=True):
     max_jobs: Annotated[
         int, Meta(ge=1, description="How many jobs may be in Slurm at the same time, waiting or running.")
     ] = 100
-    query_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two questions to Slurm while something changes.")
-    ] = 1.0
-    longest_query_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two questions to Slurm while nothing changes.")
-    ] = 5.0
+    query_s: amounts.ShortestQuery = 1.0
+    longest_query_s: amounts.LongestQuery = 5.0
     commands: Annotated[
-        str, Meta(description="The directory of sbatch, srun, squeue and the others; empty to look in PATH.")
+        FilePath, Meta(description="The directory of sbatch, srun, squeue and the others; empty to look in PATH.")
     ] = ""
-    conf: Annotated[str, Meta(description="Slurm's configuration file; empty for the usual one, or SLURM_CONF.")] = ""
+    conf: Annotated[
+        FilePath, Meta(description="Slurm's configuration file; empty for the usual one, or SLURM_CONF.")
+    ] = ""
 
     def __post_init__(self) -> None:
         """Refuse options that are none, or are not for a site to choose."""
@@ -105,8 +105,7 @@ class SlurmSettings(Settings, frozen=True):
         for name in ("partition", "account", "qos", "constraint"):
             if any(character in getattr(self, name) for character in "\0\n\r"):
                 raise ValueError(f"{name} must be one line")
-        if self.longest_query_s < self.query_s:
-            raise ValueError("longest-query-s must not be less than query-s")
+        amounts.check_queries(shortest_s=self.query_s, longest_s=self.longest_query_s)
         for bind in self.binds:
             if not bind.startswith("/"):
                 raise ValueError(f"binds: {bind!r} must begin with an absolute path")

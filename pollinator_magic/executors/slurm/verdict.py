@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pollinator_magic.executors.ranks import status_words
-from pollinator_magic.executors.slurm.request import MEBIBYTE
+from pollinator_magic.executors.exitstatus import memory_words, status_words
 
 if TYPE_CHECKING:
     from pollinator_magic.executors.engine import Task
@@ -37,7 +36,8 @@ _ADVICE = (
     (re.compile("memory", re.IGNORECASE), "Ask for less with --mem."),
     (re.compile("time limit", re.IGNORECASE), "Ask for less with --walltime."),
     (re.compile(r"generic resource|gres|gpu", re.IGNORECASE), "Ask for other GPUs, or fewer, with --gpu."),
-    (re.compile(r"node count|node configuration|cpu count", re.IGNORECASE), "Ask for less with --nodes or --cpu."),
+    (re.compile(r"node configuration", re.IGNORECASE), "Ask for less with --nodes, --cpu or --gpu."),
+    (re.compile(r"node count|cpu count", re.IGNORECASE), "Ask for less with --nodes or --cpu."),
     (
         re.compile(r"partition|account|qos|association|reservation|feature|constraint", re.IGNORECASE),
         _SETTINGS,
@@ -137,7 +137,7 @@ def memory_error(task: Task) -> str:
     """Say that a job needed too much memory."""
     if not task.memory_bytes:
         return "Killed: used more memory than Slurm allows. Ask for more with --mem."
-    return f"Killed: used more than {task.memory_bytes // MEBIBYTE}Mi of memory"
+    return memory_words(task.memory_bytes)
 
 
 def advice(text: str) -> str:

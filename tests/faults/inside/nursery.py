@@ -29,7 +29,7 @@ import websocket  # noqa: F401
 from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.errors import PollinatorError
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, LogText, Session, submit
 from pollinator_magic.project import Project, data_label  # noqa: F401  the label is made with much that is lazy

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from container_host import Host
 
+from tests.docker_host import running_docker
 from tests.podman_host import running_podman
 
 
@@ -12,12 +13,24 @@ def podman():
         yield running
 
 
+@pytest.fixture(scope="session")
+def docker():
+    with running_docker() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["podman", "docker"])
+def runtime(request):
+    """Each of them."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
-def host(podman, tmp_path):
-    host = Host(podman, tmp_path)
+def host(runtime, tmp_path):
+    host = Host(runtime, tmp_path)
     yield host
     host.close()
-    podman.clear()
+    runtime.clear()
 
 
 @pytest.fixture

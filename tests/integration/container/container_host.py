@@ -1,4 +1,4 @@
-"""A host with a real podman, an engine on it, and what tests ask them to do."""
+"""A host with a real podman or docker, an engine on it, and what tests ask them to do."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ import time
 
 from pollinator_magic.executors.container.engine import ContainerEngine
 from pollinator_magic.executors.engine import Task
-from tests.integration.executors.worksite import eventually
 
 PATIENCE_S = 60.0
 
 
 class Host:
-    def __init__(self, podman, directory) -> None:
-        self.podman = podman
+    def __init__(self, runtime, directory) -> None:
+        self.runtime = runtime
         self.fs_dir = directory / "fs"
         self.fs_dir.mkdir()
         self.engines = []
 
     def engine(self, **settings):
         """Return an engine that is open; another one on the same directory is its next life."""
-        engine = ContainerEngine(self.podman.settings(**settings), self.fs_dir)
+        engine = ContainerEngine(self.runtime.settings(**settings), self.fs_dir)
         engine.open()
         self.engines.append(engine)
         return engine
 
     def close(self) -> None:
         for engine in self.engines:
-            for job in list(engine._jobs):
+            for job in engine.jobs:
                 job.close()
             engine.close()
 
     def left(self):
         """Return what is left of jobs: containers, networks, images and files."""
-        images = [name for name in self.podman.images() if "pollinator" in name]
+        images = [name for name in self.runtime.images() if "pollinator" in name]
         state = self.fs_dir / ".executor" / "container"
         files = {path.name for path in state.iterdir()} if state.exists() else set()
-        return {*self.podman.containers(), *self.podman.networks(), *images, *files}
+        return {*self.runtime.containers(), *self.runtime.networks(), *images, *files}
 
 
 def task(command, *args, **fields):
@@ -62,6 +61,3 @@ def run(engine, command, *args, **fields):
         return follow(job)
     finally:
         job.close()
-
-
-__all__ = ["Host", "eventually", "follow", "run", "task"]

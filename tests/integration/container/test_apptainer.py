@@ -17,7 +17,7 @@ from pollinator_magic.errors import ConfigurationError
 from pollinator_magic.executors.exports import export_lines
 from pollinator_magic.executors.imagenames import ImageRefused
 from pollinator_magic.executors.slurm.apptainer import Bind, ImageError, Images, exec_vector
-from tests.integration.executors.worksite import eventually
+from tests.waiting import eventually
 
 SINGULARITY = str(Path(__file__).parents[2] / "standins" / "singularity")
 

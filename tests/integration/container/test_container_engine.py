@@ -1,11 +1,13 @@
-"""Jobs in containers of a real podman, by the engine alone."""
+"""Jobs in containers of a real runtime, by the engine alone."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from container_host import eventually, follow, run, task
+from container_host import follow, run, task
+
+from tests.waiting import eventually
 
 HOSTILE = """it's "x" $HOME `id` $(id) \\ ; & | < > * ? # é
 second line"""
@@ -100,7 +102,8 @@ def test_ranks_know_which_they_are_and_reach_each_other(engine):
 
 
 def test_nodes_have_names_of_their_own_that_all_ranks_know(engine):
-    error, log = run(engine, "hostname; grep -c $(hostname | cut -d- -f2)$ /etc/hosts", nodes=2, processes_per_node=2)
+    addresses = "grep $(hostname | cut -d- -f2)$ /etc/hosts | sed 's/[[:space:]].*//' | sort -u | wc -l"
+    error, log = run(engine, f"hostname; {addresses}", nodes=2, processes_per_node=2)
 
     assert error == ""
     names = [line.partition("-")[0] for line in log.splitlines() if line.startswith("node")]
@@ -129,7 +132,8 @@ def test_ranks_may_share_the_network_of_the_host(host):
 
 def test_when_a_rank_fails_the_others_are_ended_and_it_is_the_one_to_blame(engine):
     command = (
-        'if [ "$SLURM_PROCID" = 1 ]; then exit 5; fi; trap "echo told to end; exit 9" TERM; while :; do sleep 0.1; done'
+        'if [ "$SLURM_PROCID" = 1 ]; then until [ -e /cfs/ready ]; do sleep 0.1; done; exit 5; fi; '
+        'trap "echo told to end; exit 9" TERM; touch /cfs/ready; while :; do sleep 0.1; done'
     )
     error, log = run(engine, command, nodes=2)
 
@@ -180,21 +184,24 @@ def test_an_init_command_that_fails_fails_the_job(engine, nodes):
 
 
 @pytest.mark.parametrize(("nodes", "where"), [(1, ""), (2, " on node 1")])
-def test_too_much_memory_is_told_as_such(engine, nodes, where):
+def test_too_much_memory_is_told_as_such_and_only_there(engine, nodes, where, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
     command = f"[ $SLURM_NODEID = {nodes - 1} ] || exec sleep 100; tail /dev/zero"
 
     error, _ = run(engine, command, memory_bytes=32 << 20, nodes=nodes)
 
     assert error == f"Killed: used more than 32Mi of memory{where}"
+    assert not any((tmp_path / "empty").iterdir())
 
 
 def test_a_node_s_memory_is_divided_among_its_ranks_and_each_has_its_processors(engine):
     read = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes"
     share = "cat /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us"
 
-    _, log = run(engine, f"{read}; {share}", memory_bytes=64 << 20, processes_per_node=2, cpu_millis=250)
+    _, log = run(engine, f"echo $({read}) $({share})", memory_bytes=64 << 20, processes_per_node=2, cpu_millis=250)
 
-    assert [line.split()[0] for line in log.splitlines()] == [str(32 << 20), "25000"] * 2
+    assert [line.split()[:2] for line in log.splitlines()] == [[str(32 << 20), "25000"]] * 2
 
 
 def test_a_site_without_cgroups_sets_no_limits(host):
@@ -219,7 +226,7 @@ def test_a_job_that_nobody_ends_ends_itself(host, monkeypatch):
 
 def test_a_cancelled_job_may_tidy_up(engine):
     job = engine.start(task('trap "echo tidy; exit 0" TERM; echo began; while :; do sleep 0.1; done', nodes=2))
-    _, before = follow(job, until="began")
+    _, before = follow(job, until="began\nbegan")
     job.cancel(grace_s=30)
     error, after = follow(job)
     job.close()
@@ -283,18 +290,18 @@ def test_a_container_that_somebody_else_kills_or_removes_is_told_as_such(host, e
     ):
         job = engine.start(task("echo began; sleep 1000"))
         follow(job, until="began")
-        host.podman.run(*words, *host.podman.containers())
+        host.runtime.run(*words, *host.runtime.containers())
         assert follow(job)[0] == error
         job.close()
 
 
-def test_one_question_is_about_all_jobs_and_none_is_asked_without_jobs(host, podman):
+def test_one_question_is_about_all_jobs_and_none_is_asked_without_jobs(host, runtime):
     engine = host.engine(query_s=0.1, longest_query_s=5)
     jobs = [engine.start(task("echo began; sleep 1000")) for _ in range(4)]
     for job in jobs:
         follow(job, until="began")
-    names = podman.containers()
-    asked = podman.commands.count("ps")
+    names = runtime.containers()
+    asked = runtime.commands.count("ps")
 
     def all_known_to_run():
         for job in jobs:
@@ -304,7 +311,7 @@ def test_one_question_is_about_all_jobs_and_none_is_asked_without_jobs(host, pod
     eventually(all_known_to_run)
 
     assert len(names) == 4
-    assert podman.commands.count("ps") - asked < len(names)
+    assert runtime.commands.count("ps") - asked < len(names)
     for job in jobs:
         job.close()
     eventually(lambda: engine.roster._thread is None)
@@ -318,11 +325,11 @@ def test_jobs_run_as_the_user_that_the_site_sets_with_a_home_of_their_own(host):
     engine = host.engine(user="1000:1000")
 
     error, log = run(
-        engine, "id -u; echo ~; cat ~/made; touch /cfs/mine /root/no", init_command="echo x > ~/made", nodes=2
+        engine, "echo $(id -u) ~ $(cat ~/made); touch /cfs/mine /root/no", init_command="echo x > ~/made", nodes=2
     )
 
     assert error.startswith("Rank ")
-    assert log.count("1000\n/.pollinator-home\nx\n") == 2
+    assert log.count("1000 /.pollinator-home x\n") == 2
     assert log.count("/root/no: Permission denied") == 2
     assert (host.fs_dir / "mine").stat().st_uid == 1000
     assert host.left() == set()
@@ -379,6 +386,6 @@ def test_the_log_of_the_runtime_keeps_nothing_of_a_job(host, engine):
     job = engine.start(task("echo began; sleep 1000"))
     follow(job, until="began")
 
-    (name,) = host.podman.containers()
-    assert "began" not in host.podman.run("logs", name, check=False)
+    (name,) = host.runtime.containers()
+    assert "began" not in host.runtime.run("logs", name, check=False)
     job.close()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from container_host import eventually, follow, run, task
+from container_host import follow, run, task
 
 from tests.image_registry import running_registry
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def registry(podman):
+def registry(runtime):
     with running_registry() as running:
-        podman.trust_registry(running.address)
+        runtime.trust_registry(running.address)
         yield running
 
 
@@ -121,10 +122,10 @@ def test_a_job_can_be_cancelled_while_its_image_is_fetched(host, engine, registr
     assert run(engine, "echo $VERSION", image=image)[1].endswith("\n1\n")
 
 
-def test_an_image_without_a_shell_is_told_as_such(host, engine, podman):
-    base = podman.run("create", "--entrypoint", "/bin/rm", "localhost/test/python:1", "/bin/sh").strip()
-    podman.run("start", "--attach", base)
-    podman.run("commit", base, "localhost/test/shellless:1")
+def test_an_image_without_a_shell_is_told_as_such(host, engine, runtime):
+    base = runtime.run("create", "--entrypoint", "/bin/rm", "localhost/test/python:1", "/bin/sh").strip()
+    runtime.run("start", "--attach", base)
+    runtime.run("commit", base, "localhost/test/shellless:1")
 
     error, _ = run(engine, "true", image="localhost/test/shellless:1")
 

@@ -8,10 +8,11 @@ import sys
 
 import msgspec
 import pytest
-from container_host import eventually, follow, run, task
+from container_host import follow, run, task
 
 from pollinator_magic.executors.container.commandline import Names
 from pollinator_magic.executors.container.roster import standings
+from tests.waiting import eventually
 
 COUNTING = (
     'i=0; until [ -e /cfs/go ]; do echo "$SLURM_PROCID:$i"; i=$((i+1)); sleep 0.02; done; echo "$SLURM_PROCID:end"'
@@ -74,7 +75,7 @@ def test_a_job_that_ended_while_no_executor_was_there_is_told_whole(host, comman
     eventually(lambda: job.poll() or job.attributes)
     first.close()
     (host.fs_dir / "go").touch()
-    eventually(lambda: all(one.startswith("Exited") for one in statuses(host.podman)))
+    eventually(lambda: all(one.startswith("Exited") for one in statuses(host.runtime)))
 
     taken = host.engine().resume(job._task, "")
 
@@ -82,11 +83,15 @@ def test_a_job_that_ended_while_no_executor_was_there_is_told_whole(host, comman
     taken.close()
 
 
-def test_an_executor_that_comes_back_can_cancel_what_it_finds(host):
+@pytest.mark.parametrize("noted", [True, False], ids=["noted as started", "killed before it was noted as started"])
+def test_an_executor_that_comes_back_can_cancel_what_it_finds(host, noted):
     first = host.engine()
     job = first.start(task("trap 'echo tidy; exit' TERM; echo began; while :; do sleep 0.1; done"))
     follow(job, until="began")
+    files = first.files(job.process_id)
+    eventually(lambda: job.poll() or files.record.started)
     first.close()
+    files.note(msgspec.structs.replace(files.record, started=noted))
 
     taken = host.engine().resume(job._task, job.position)
     taken.cancel(grace_s=30)
@@ -126,11 +131,11 @@ def test_starting_a_process_again_ends_what_an_earlier_attempt_has_left(host):
     assert host.left() == set()
 
 
-def test_containers_that_nothing_is_known_of_go_when_an_executor_opens(host, podman):
+def test_containers_that_nothing_is_known_of_go_when_an_executor_opens(host, runtime):
     engine = host.engine()
     stray = Names(engine.name, "f" * 64, "00000000").container(0)
     label = f"pollinator.executor={engine.name}"
-    podman.run(
+    runtime.run(
         "create",
         "--name",
         stray,
@@ -140,12 +145,12 @@ def test_containers_that_nothing_is_known_of_go_when_an_executor_opens(host, pod
         f"pollinator.job={engine.name}-{'f' * 64}",
         "localhost/test/python:1",
     )
-    other = podman.run("create", "--label", "pollinator.executor=another", "localhost/test/python:1").strip()
+    other = runtime.run("create", "--label", "pollinator.executor=another", "localhost/test/python:1").strip()
 
     host.engine()
 
-    assert stray not in podman.containers()
-    assert podman.run("container", "inspect", "--format", "{{.Id}}", other).strip() == other
+    assert stray not in runtime.containers()
+    assert runtime.run("container", "inspect", "--format", "{{.Id}}", other).strip() == other
 
 
 def test_gpus_of_a_job_that_goes_on_stay_its_own(host):
@@ -163,16 +168,16 @@ def test_gpus_of_a_job_that_goes_on_stay_its_own(host):
     [("image", 1, 1), ("create", 1, 1), ("start", 1, 1), ("network", 1, 2), ("create", 3, 2), ("start", 2, 2),
      ("commit", 1, 2), ("container", 1, 2)],
 )  # fmt: skip
-def test_a_job_runs_once_whatever_its_executor_was_doing_when_it_was_killed(host, podman, moment, times, nodes):
+def test_a_job_runs_once_whatever_its_executor_was_doing_when_it_was_killed(host, runtime, moment, times, nodes):
     init = "echo i >> /cfs/init; touch /made" if nodes > 1 else ""
     wanted = task(
         "ls /made; echo r >> /cfs/runs; sleep 0.2" if init else "echo r >> /cfs/runs", nodes=nodes, init_command=init
     )
-    seen = podman.commands.count(moment)
+    seen = runtime.commands.count(moment)
     killed = subprocess.Popen([sys.executable, "-c", ENGINE], stdin=subprocess.PIPE, cwd=str(host_directory()))
-    killed.stdin.write(pickle.dumps((podman.settings(), str(host.fs_dir), wanted)))
+    killed.stdin.write(pickle.dumps((runtime.settings(), str(host.fs_dir), wanted)))
     killed.stdin.close()
-    eventually(lambda: podman.commands.count(moment) >= seen + times or killed.poll() is not None)
+    eventually(lambda: runtime.commands.count(moment) >= seen + times or killed.poll() is not None)
     killed.kill()
     killed.wait()
 
@@ -187,14 +192,14 @@ def test_a_job_runs_once_whatever_its_executor_was_doing_when_it_was_killed(host
     assert host.left() == set()
 
 
-def test_a_job_that_has_begun_is_not_begun_again_though_its_executor_could_not_note_it(host, podman):
+def test_a_job_that_has_begun_is_not_begun_again_though_its_executor_could_not_note_it(host, runtime):
     first = host.engine()
     job = first.start(task("echo r >> /cfs/runs; sleep 1000"))
     eventually(lambda: job.poll() or (host.fs_dir / "runs").exists())
     first.close()
     files = first.files(job.process_id)
     files.note(msgspec.structs.replace(files.record, started=False))
-    podman.run("rm", "--force", *podman.containers())
+    runtime.run("rm", "--force", *runtime.containers())
 
     taken = host.engine().resume(job._task, "")
     error, _ = follow(taken)
@@ -204,22 +209,26 @@ def test_a_job_that_has_begun_is_not_begun_again_though_its_executor_could_not_n
     assert (host.fs_dir / "runs").read_text() == "r\n"
 
 
-def test_a_host_that_was_started_anew_is_told_as_such(host, podman, engine):
+def test_a_host_that_was_started_anew_is_told_as_such(host, runtime, engine):
     """Podman then says of a container that ran that it was only created; so it says of one that is made again."""
     job = engine.start(task("echo began; sleep 1000"))
     follow(job, until="began")
-    (name,) = podman.containers()
+    eventually(lambda: job.poll() or engine.files(job.process_id).record.started)
+    engine.close()
+    (name,) = runtime.containers()
     label = f"pollinator.executor={engine.name}"
-    podman.run("create", "--replace", "--name", name, "--label", label, "localhost/test/python:1")
+    runtime.run("rm", "--force", name)
+    runtime.run("create", "--name", name, "--label", label, "localhost/test/python:1")
 
-    error, _ = follow(job)
-    job.close()
+    taken = host.engine().resume(job._task, job.position)
+    error, _ = follow(taken)
+    taken.close()
 
     assert error == "The container did not survive a restart of the host. Submit the job again."
 
 
-def statuses(podman):
-    return standings(podman.run("ps", "--all", "--format", "{{.Names}}\t{{.Status}}")).values()
+def statuses(runtime):
+    return standings(runtime.run("ps", "--all", "--format", "{{.Names}}\t{{.Status}}")).values()
 
 
 def host_directory():

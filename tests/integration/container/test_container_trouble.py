@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from container_host import eventually, follow, run, task
+from container_host import follow, run, task
+
+from tests.waiting import eventually
 
 AT_TIMES = """#!/bin/sh
-# The real podman, except while the file `down` is there: then it says what docker says without its daemon.
+# The real one, except while the file `down` is there: then it says what docker says without its daemon.
 if [ -e {down} ]; then
     echo "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?" >&2
     exit 1
 fi
-exec {podman} "$@"
+exec {runtime} "$@"
 """
 
 
@@ -21,9 +23,9 @@ def down(tmp_path):
 
 
 @pytest.fixture
-def engine(host, podman, tmp_path, down):
-    program = tmp_path / "podman"
-    program.write_text(AT_TIMES.format(down=down, podman=podman.program))
+def engine(host, runtime, tmp_path, down):
+    program = tmp_path / "runtime"
+    program.write_text(AT_TIMES.format(down=down, runtime=runtime.program))
     program.chmod(0o755)
     return host.engine(runtime=str(program))
 

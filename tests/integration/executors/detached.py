@@ -2,7 +2,7 @@
 
 As a program it is a worker with this engine, to be killed by a test:
 
-    python -m tests.integration.executors.detached '{"port": …, "colony": …, "key": …, "owner": …, "fs": …}'
+    COLONIES_…=… COLONIES_COLONY_PRVKEY=… python -m tests.integration.executors.detached '{"name": …, "fs": …}'
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from pathlib import Path
 
 import psutil
 
-from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Allocation, Allocations, Capabilities, Hardware, Software
 from pollinator_magic.executors.engine import Capacity, Outcome
 from pollinator_magic.executors.hostcommand import environment, shell_line
 from pollinator_magic.executors.worker import Worker
-from pollinator_magic.settings import Connection, DirectorySettings, Server
+from pollinator_magic.settings import connection_from_environment, owner_key_from_environment
 
 _MARK = "DETACHED_JOB"
 _SCRIPT = """\
@@ -83,8 +82,8 @@ class DetachedEngine:
         return self._hold(DetachedJob(self, directory, int(position or 0), None))
 
     def discard(self, process_id):
-        self.discarded.append(process_id)
         self._remove(self.state_dir / process_id)
+        self.discarded.append(process_id)
 
     def close(self):
         pass
@@ -228,14 +227,11 @@ def _session(pid):
 
 def main(order):
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)d %(name)s %(message)s")
-    storage = DirectorySettings(Path(order["objects"])) if order.get("objects") else None
-    server = Server("127.0.0.1", order["port"], tls=False)
-    connection = Connection(server, order["colony"], PrivateKey.from_hex(order["key"]), storage)
     fs_dir = Path(order["fs"])
     engine = DetachedEngine(fs_dir, die_at=order.get("die_at", ""))
     options = {name: order[name] for name in ("poll_s", "drain_s") if name in order}
-    owner = PrivateKey.from_hex(order["owner"])
-    Worker(connection, owner, engine, name="host", fs_dir=fs_dir, **options).run()
+    connection, owner_key = connection_from_environment(), owner_key_from_environment()
+    Worker(connection, owner_key, engine, name=order["name"], fs_dir=fs_dir, **options).run()
 
 
 if __name__ == "__main__":

@@ -13,20 +13,18 @@ from pathlib import Path
 
 import psutil
 import pytest
-from worksite import eventually
+from worksite import UNTIL_TOLD
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import AttributeType, ProcessState
 from pollinator_magic.executors import poll
-from pollinator_magic.executors.process import ProcessEngine
-from pollinator_magic.settings import Connection, Server
-from tests.faults.colony_faults import kind_of_rpc
-from tests.faults.proxy import AtRequest, Effect, Moment, Proxy
+from pollinator_magic.executors.process.engine import ProcessEngine
+from tests.faults.proxy import AtRequest, Effect, Moment
 from tests.integration.executors.detached import DetachedEngine, end_session, is_alive
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
-UNTIL_TOLD = "while [ ! -e /cfs/go ]; do sleep 0.02; done"
 NOTE = "echo $$ >> /cfs/runs"
 
 
@@ -46,22 +44,14 @@ class Durable:
         self.engine = worker._engine
         return worker
 
-    def separate(self, *, port=0, **order):
+    def separate(self, *, through=None, **order):
         """Start a worker in a process of its own."""
-        order = {
-            "port": port or self.site.colony.server.port,
-            "colony": self.site.colony.colony,
-            "key": self.key.reveal(),
-            "owner": self.site.colony.owner_key.reveal(),
-            "fs": str(self.fs),
-            "objects": str(self.site.storage.path),
-            "poll_s": 1,
-            **order,
-        }
+        order = {"name": self.site.host, "fs": str(self.fs), "poll_s": 1, **order}
         with self._stderr.open("a") as stderr:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "tests.integration.executors.detached", json.dumps(order)],
                 cwd=ROOT,
+                env=self.site.environment(self.key, through=through),
                 stderr=stderr,
             )
         self._separate.append(worker)
@@ -83,10 +73,6 @@ class Durable:
         file = self.fs / "runs"
         return [int(line) for line in file.read_text().split()] if file.exists() else []
 
-    def owner(self):
-        colony = self.site.colony
-        return Colonies(colony.server, colony.colony, colony.owner_key)
-
     def close(self):
         for worker in self._separate:
             worker.kill()
@@ -102,13 +88,6 @@ def durable(site, tmp_path):
     durable = Durable(site, tmp_path)
     yield durable
     durable.close()
-
-
-@pytest.fixture
-def proxy(colony):
-    proxy = Proxy((colony.server.host, colony.server.port), kind_of_rpc)
-    yield proxy
-    proxy.close()
 
 
 # Killed
@@ -171,7 +150,7 @@ def test_a_job_that_a_killed_worker_was_about_to_start_is_started(durable, site)
 
 def test_a_worker_that_is_killed_while_it_brings_files_leaves_a_process_that_runs(durable, site, proxy):
     proxy.arm(AtRequest(Effect.STALL, of="getfilemsg"))
-    worker = durable.separate(port=proxy.port)
+    worker = durable.separate(through=proxy)
     fields, result = site.project({"main.sh": "cp src/main.sh result/copy", "other": "x"})
     process_id = site.submit("sh", f"{fields['env']['PROJECT_DIR']}/src/main.sh", **fields)
     assert proxy.happened.wait(30)
@@ -184,7 +163,7 @@ def test_a_worker_that_is_killed_while_it_brings_files_leaves_a_process_that_run
 @pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.UNANSWERED])
 def test_a_worker_that_is_killed_while_it_closes_a_process_has_run_it_once(durable, site, proxy, moment):
     proxy.arm(AtRequest(Effect.STALL, of="closesuccessfulmsg", moment=moment))
-    worker = durable.separate(port=proxy.port)
+    worker = durable.separate(through=proxy)
     process_id = site.submit(f"{NOTE}; echo hello")
     assert proxy.happened.wait(30)
     durable.kill(worker)
@@ -195,7 +174,7 @@ def test_a_worker_that_is_killed_while_it_closes_a_process_has_run_it_once(durab
 
 
 def test_a_message_that_was_on_its_way_when_the_worker_was_killed_is_there_once(durable, site, proxy):
-    worker = durable.separate(port=proxy.port)
+    worker = durable.separate(through=proxy)
     process_id = site.submit(f"echo tick; {UNTIL_TOLD}; echo tick; echo tick; {UNTIL_TOLD.replace('go', 'end')}")
     eventually(lambda: site.log(process_id))
     proxy.arm(AtRequest(Effect.STALL, of="addlogmsg", moment=Moment.UNANSWERED))
@@ -227,8 +206,8 @@ def test_a_job_of_an_executor_that_was_dropped_goes_on_when_it_is_given_the_proc
     process_id = site.submit(f"{NOTE}; echo one; {UNTIL_TOLD}; echo two")
     eventually(lambda: site.log(process_id))
     started = site.user.process(process_id).started_at
-    with durable.owner() as owner:
-        owner.remove_executor("host")
+    with site.owner() as owner:
+        owner.remove_executor(site.host)
     site.wait(process_id, state=ProcessState.WAITING)
     again = site.wait(process_id, state=ProcessState.RUNNING)
     assert again.started_at != started
@@ -242,8 +221,8 @@ def test_a_job_of_an_executor_that_was_dropped_while_it_was_dead_goes_on(durable
     process_id = site.submit(f"{NOTE}; echo one; {UNTIL_TOLD}; echo two")
     eventually(lambda: site.log(process_id))
     durable.kill(worker)
-    with durable.owner() as owner:
-        owner.remove_executor("host")
+    with site.owner() as owner:
+        owner.remove_executor(site.host)
     durable.worker()
     site.wait(process_id, state=ProcessState.RUNNING)
     durable.tell()
@@ -287,19 +266,19 @@ def test_a_job_that_was_cancelled_while_no_worker_was_there_is_ended_and_what_it
 def test_a_job_whose_process_runs_elsewhere_is_ended_with_its_files(durable, site):
     worker = durable.separate()
     fields, _ = site.project({"main.sh": "echo $$; sleep 60"})
-    fields["conditions"] = {"executornames": []}
+    elsewhere = site.colony.new_executor("elsewhere")
+    fields["conditions"] = {"executornames": [site.host, elsewhere.name]}
     process_id = site.submit("sh", f"{fields['env']['PROJECT_DIR']}/src/main.sh", **fields)
     pid = int(eventually(lambda: site.log(process_id)))
     durable.kill(worker)
-    with durable.owner() as owner:
-        owner.remove_executor("host")
-    elsewhere = site.colony.new_executor("elsewhere")
-    with Colonies(site.colony.server, site.colony.colony, elsewhere) as other:
+    with site.owner() as owner:
+        owner.remove_executor(site.host)
+    with Colonies(site.colony.server, site.colony.colony, elsewhere.key) as other:
         assert other.assign(5).processid == process_id
         durable.worker()
         eventually(lambda: durable.engine.discarded == [process_id])
         eventually(lambda: not is_alive(pid))
-        assert site.user.process(process_id).assignedexecutorid == elsewhere.identity
+        assert site.user.process(process_id).assignedexecutorid == elsewhere.key.identity
         eventually(lambda: not list((durable.fs / "pollinator").glob("*/*")))
 
 
@@ -309,8 +288,8 @@ def test_a_job_whose_process_waits_in_the_queue_is_kept(durable, site):
     other = site.submit(f"{NOTE}; sleep 60")
     eventually(lambda: len(durable.runs()) == 2)
     durable.kill(worker)
-    with durable.owner() as owner:
-        owner.remove_executor("host")
+    with site.owner() as owner:
+        owner.remove_executor(site.host)
     site.user.cancel(other)
     site.user.remove_process(other)
     first = DetachedEngine(durable.fs, jobs=0)  # which takes nothing
@@ -378,8 +357,8 @@ def test_a_worker_that_drains_is_still_heard(site, monkeypatch):
     stopping = threading.Thread(target=worker.stop, kwargs={"drain": True})
     stopping.start()
     eventually(lambda: not worker._thread.is_alive())
-    heard = site.user.executor("host").last_heard_at
-    eventually(lambda: site.user.executor("host").last_heard_at > heard)
+    heard = site.user.executor(site.host).last_heard_at
+    eventually(lambda: site.user.executor(site.host).last_heard_at > heard)
     (site.directory / "fs" / "go").touch()
     stopping.join(30)
     assert site.user.process(process_id).status is ProcessState.SUCCESS
@@ -394,8 +373,7 @@ def attributes(process):
 
 def test_where_a_job_runs_is_said_on_its_process_once_and_before_it_is_closed(durable, site, proxy):
     proxy.arm(AtRequest(Effect.END, of="addattributemsg", moment=Moment.UNANSWERED))
-    server = Server("127.0.0.1", proxy.port, tls=False)
-    worker = durable.worker(connection=Connection(server, site.colony.colony, durable.key, site.storage))
+    worker = durable.worker(connection=site.connection(durable.key, through=proxy))
     process = site.wait(site.submit("echo $$; env", env={"HOME": "/mine"}))
     assert process.errors == []
     said = attributes(process)
@@ -429,20 +407,20 @@ def test_what_an_earlier_attempt_has_said_is_no_variable_of_the_next(durable, si
 
 def test_capabilities_and_allocations_are_those_of_the_engine(durable, site):
     durable.worker()
-    executor = site.user.executor("host")
+    executor = site.user.executor(site.host)
     assert executor.capabilities.hardware[0].model == "detached"
     assert executor.allocations.projects["p"].usedcpu == 7
 
 
 def test_a_worker_that_comes_back_keeps_its_registration_and_says_what_it_offers_now(durable, site):
     durable.worker()
-    registered = site.user.executor("host").commissiontime
+    registered = site.user.executor(site.host).commissiontime
     site.workers.pop().stop()
     worker = site.worker(key=durable.key, engine=Changed(durable.fs))
-    executor = site.user.executor("host")
+    executor = site.user.executor(site.host)
     assert executor.commissiontime == registered
     assert executor.capabilities.hardware[0].model == "changed"
-    assert [function.funcname for function in site.user.functions("host")] == ["execute"]
+    assert [function.funcname for function in site.user.functions(site.host)] == ["execute"]
     assert worker.running == 0
 
 
@@ -457,8 +435,7 @@ class Changed(DetachedEngine):
 
 
 def test_an_idle_worker_makes_one_long_request_after_another_and_no_other(site, proxy, tmp_path):
-    server = Server("127.0.0.1", proxy.port, tls=False)
-    connection = Connection(server, site.colony.colony, PrivateKey.generate(), site.storage)
+    connection = site.connection(PrivateKey.generate(), through=proxy)
     site.worker(connection=connection, engine=ProcessEngine(tmp_path / "fs"), poll_s=None)
     asked = proxy.traffic.kinds
     eventually(lambda: asked.count("assignprocessmsg") >= 3)
@@ -468,14 +445,13 @@ def test_an_idle_worker_makes_one_long_request_after_another_and_no_other(site, 
 
 def test_an_idle_worker_is_small(durable, site):
     worker = durable.separate()
-    eventually(lambda: any(one.executorname == "host" for one in site.user.executors()))
+    eventually(site.registered)
     assert site.wait(site.submit("echo hello")).errors == []
     assert psutil.Process(worker.pid).memory_info().rss < 60 * 1024 * 1024
 
 
 def test_many_running_jobs_are_looked_after_by_one_request_for_all(durable, site, proxy):
-    server = Server("127.0.0.1", proxy.port, tls=False)
-    worker = durable.worker(connection=Connection(server, site.colony.colony, durable.key, site.storage))
+    worker = durable.worker(connection=site.connection(durable.key, through=proxy))
     jobs = [site.submit(UNTIL_TOLD.replace("0.02", "0.5")) for _ in range(20)]
     eventually(lambda: worker.running == 20 and durable.engine.leftovers() == set())
     eventually(lambda: all(attributes(site.user.process(one)) for one in jobs), within_s=60)

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from worksite import eventually
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.executors.ownership import Loss
 from pollinator_magic.executors.reporter import Reporter
-from pollinator_magic.settings import Server
-from tests.faults.colony_faults import kind_of_rpc
-from tests.faults.proxy import AtRequest, Effect, Moment, Proxy
+from tests.faults.proxy import AtRequest, Effect, Moment
+from tests.waiting import eventually
 
 
 @pytest.fixture
-def proxy(colony):
-    proxy = Proxy((colony.server.host, colony.server.port), kind_of_rpc)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
-def client(site, colony, proxy):
-    key = colony.new_executor("host")
-    with Colonies(Server("127.0.0.1", proxy.port, tls=False), colony.colony, key) as client:
+def client(site, proxy):
+    connection = site.connection(site.colony.register(site.host), through=proxy)
+    with Colonies(connection.server, connection.colony, connection.key) as client:
         yield client
 
 
@@ -73,13 +64,14 @@ def test_a_message_that_was_lost_on_its_way_is_sent_again_even_if_the_one_before
     assert site.log(process.processid) == "tick\ntick\n"
 
 
-def test_a_message_that_the_server_did_not_get_is_sent_again(site, colony, process, reporter):
+@pytest.mark.embedded_colony(reason="its server is stopped")
+def test_a_message_that_the_server_did_not_get_is_sent_again(site, process, reporter):
     reporter.say("one\n")
     eventually(lambda: site.log(process.processid))
-    colony.stop()
+    site.colony.stop()
     reporter.say("two\n")
     reporter.say("three\n")
-    colony.start()
+    site.colony.start()
     assert reporter.close(["it broke"])
     assert site.log(process.processid) == "one\ntwo\nthree\n"
     assert site.user.process(process.processid).errors == ["it broke"]
@@ -102,30 +94,29 @@ def test_a_cancellation_is_noticed_by_a_job_that_says_nothing(site, process, rep
     assert site.user.process(process.processid).status is ProcessState.CANCELLED
 
 
-def test_a_process_that_the_server_gave_to_the_queue_again_is_lost(site, colony, process, reporter):
-    with Colonies(colony.server, colony.colony, colony.owner_key) as owner:
-        owner.remove_executor("host")
+def test_a_process_that_the_server_gave_to_the_queue_again_is_lost(site, process, reporter):
+    with site.owner() as owner:
+        owner.remove_executor(site.host)
     reporter.say("late\n")
     eventually(lambda: reporter.loss, within_s=5)
     assert reporter.loss is Loss.RELEASED
 
 
-def test_a_second_attempt_by_the_same_executor_is_not_mistaken_for_the_first(site, colony, client, process, reporter):
-    with Colonies(colony.server, colony.colony, colony.owner_key) as owner:
-        record = owner_record(client)
-        owner.add_executor(record)
-        owner.approve_executor("host")
+def test_a_second_attempt_by_the_same_executor_is_not_mistaken_for_the_first(site, client, process, reporter):
+    with site.owner() as owner:
+        owner.add_executor(record_of(site.host, client))
+        owner.approve_executor(site.host)
     again = eventually(lambda: client.assign(1))
     assert again.processid == process.processid
     eventually(lambda: reporter.loss is Loss.RELEASED, within_s=5)
     assert site.user.process(process.processid).status is ProcessState.RUNNING
 
 
-def owner_record(client):
+def record_of(name, client):
     from pollinator_magic.colonies.models import Executor
 
     return Executor(
-        executorid=client.identity, executorname="host", executortype="container-executor", colonyname=client.colony
+        executorid=client.identity, executorname=name, executortype="container-executor", colonyname=client.colony
     )
 
 
@@ -136,10 +127,11 @@ def test_a_process_is_closed_at_its_last_moment_even_if_nobody_says_so(site, pro
     assert site.wait(process.processid, within_s=5).errors == ["too late"]
 
 
-def test_a_server_that_stays_away_does_not_hold_up_a_stop(colony, reporter):
-    colony.stop()
+@pytest.mark.embedded_colony(reason="its server is stopped")
+def test_a_server_that_stays_away_does_not_hold_up_a_stop(site, reporter):
+    site.colony.stop()
     try:
         reporter.say("lost")
         assert not reporter.close([], patience_s=0.5)
     finally:
-        colony.start()
+        site.colony.start()

@@ -11,17 +11,19 @@ import sys
 import urllib.request
 from contextlib import contextmanager
 
+import psutil
 import pytest
-from worksite import eventually
+from worksite import Site
 
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ExecutorState, ProcessState
 from tests.commandline import WAIT_S, CommandLine
-from tests.place import environment
+from tests.s3_server import running_s3
+from tests.waiting import eventually
 
 SETTINGS = """
 [executor]
-name = "host"
+name = "{name}"
 env-file = "colony.env"
 fs-dir = "fs"
 poll-s = 1
@@ -39,15 +41,14 @@ class Terminal:
     def __init__(self, site):
         self.site = site
         self.directory = site.directory
-        self.keys = environment(site.connection(site.colony.user_key))
-        self.own = {**self.keys, "COLONIES_COLONY_PRVKEY": site.colony.owner_key.reveal()}
+        self.own = site.environment(site.colony.user_key)
         bare = {name: value for name, value in os.environ.items() if not name.startswith(("COLONIES_", "AWS_"))}
         self.call = CommandLine(self.directory, {**bare, "POLLINATOR_OBJECTS_DIR": ""})
         self.write()
         self.write_keys()
 
     def write(self, more=""):
-        (self.directory / "host.toml").write_text(SETTINGS.format(more=more))
+        (self.directory / "host.toml").write_text(SETTINGS.format(name=self.site.host, more=more))
 
     def write_keys(self, **variables):
         said = {name: value for name, value in {**self.own, **variables}.items() if value is not None}
@@ -69,10 +70,8 @@ class Terminal:
             serving.communicate()
 
     def registered(self):
-        return any(one.executorname == "host" and one.status is ExecutorState.APPROVED for one in self.executors())
-
-    def executors(self):
-        return self.site.user.executors()
+        registered = self.site.registered()
+        return registered if registered and registered.status is ExecutorState.APPROVED else None
 
     def check(self, *words, **variables):
         return self.call("executor", "start", "process", "--config", "host.toml", "--check", *words, **variables)
@@ -100,7 +99,7 @@ def test_a_configured_executor_runs_jobs_logs_objects_serves_metrics_and_drains(
     terminal.write(f'metrics = "{port}"\nlog-format = "json"')
     waits = "while [ ! -e /cfs/go ]; do sleep 0.02; done"
     with terminal.running() as serving:
-        (one,) = terminal.executors()
+        one = terminal.registered()
         first = site.submit("echo hello; exit 7")
         assert site.wait(first).status is ProcessState.FAILED
         assert site.log(first) == "hello\n"
@@ -123,12 +122,31 @@ def test_a_configured_executor_runs_jobs_logs_objects_serves_metrics_and_drains(
     assert float(counted["process_resident_memory_bytes"]) > 1 << 20
 
     entries = [json.loads(line) for line in errors.splitlines()]
-    assert {entry["executor"] for entry in entries} == {"host"}
+    assert {entry["executor"] for entry in entries} == {site.host}
     assert [entry["message"] for entry in entries if entry.get("process") == first] == [
         f"Process {first!r} begins.",
         f"Process {first!r} has ended: failed Exit status 7",
     ]
     assert any(entry["message"] == "Told to stop: finishing 1 processes." for entry in entries)
+
+
+def test_an_executor_that_has_carried_files_to_and_from_s3_is_as_small_as_before(colony, tmp_path):
+    """30 MiB more would be boto3's, which what an executor does every day does not need."""
+    with running_s3() as s3:
+        site = Site(colony, tmp_path, s3.settings())
+        sources = {"main.sh": "cp $PROJECT_DIR/src/f* result; for file in result/*; do echo more >> $file; done"}
+        sizes = {**{f"f{number}": 1000 * number for number in range(10)}, "f-large": 5_000_000, "f-parts": 20_000_000}
+        fields, label = site.project(sources | {name: "x" * size for name, size in sizes.items()})
+        with Terminal(site).running() as serving:
+            for _ in range(2):
+                process = site.wait(site.submit("sh", f"{fields['env']['PROJECT_DIR']}/src/main.sh", **fields))
+                assert process.errors == []
+                assert {name: len(text) for name, text in site.pull(label).items()} == {
+                    name: size + len("more\n") for name, size in sizes.items()
+                }
+            idle = psutil.Process(serving.pid)
+            eventually(lambda: idle.memory_info().rss < 60 * 1024 * 1024)
+        site.close()
 
 
 def test_no_key_is_in_the_log_at_any_level_nor_in_a_job(site, terminal):
@@ -178,7 +196,7 @@ def test_everything_that_is_wrong_with_the_settings_is_said_before_anything_happ
         "host.toml: [executor] nme is not known. Did you mean 'name'?",
         "host.toml: [process] cpu: '0' is less than any executor grants. The least is 10m.",
     ]
-    assert terminal.executors() == []
+    assert terminal.registered() is None
     assert not (terminal.directory / "fs").exists()
 
 
@@ -193,7 +211,6 @@ def without_free_space(text):
 
 def test_a_check_of_what_is_right_says_so_and_changes_nothing(site, terminal, port):
     before = sorted(site.directory.rglob("*"))
-    (site.directory / "objects").mkdir(exist_ok=True)
     checked = terminal.check("--metrics", str(port))
     assert (checked.returncode, checked.stderr) == (0, "")
     lines = without_free_space(checked.stdout)
@@ -201,20 +218,20 @@ def test_a_check_of_what_is_right_says_so_and_changes_nothing(site, terminal, po
     assert {line[0] for line in lines} == {"✓"}
     wanted = (f"server {site.colony.server} answers", "its owner's key", "object store", "will be made", "metrics at")
     assert all(any(text in line for line in lines) for text in wanted)
-    assert terminal.executors() == []
-    assert sorted(site.directory.rglob("*")) == sorted({*before, site.directory / "objects"})
+    assert terminal.registered() is None
+    assert sorted(site.directory.rglob("*")) == before
 
 
 def test_a_check_without_the_owners_key_wants_an_executor_that_is_registered_with_this_key(site, terminal):
-    (site.directory / "objects").mkdir(exist_ok=True)
+    name = site.colony.colony
     terminal.write_keys(COLONIES_COLONY_PRVKEY=None)
-    assert_wrong(terminal.check(), "✗ colony 'test' has no approved executor 'host' with this key")
+    assert_wrong(terminal.check(), f"✗ colony {name!r} has no approved executor {site.host!r} with this key")
 
-    terminal.write_keys(COLONIES_COLONY_PRVKEY=None, COLONIES_PRVKEY=site.colony.new_executor("host").reveal())
-    assert "✓ colony 'test': 'host' is registered with this key" in terminal.check().stdout
+    terminal.write_keys(COLONIES_COLONY_PRVKEY=None, COLONIES_PRVKEY=site.colony.register(site.host).reveal())
+    assert f"✓ colony {name!r}: {site.host!r} is registered with this key" in terminal.check().stdout
 
-    terminal.write_keys(COLONIES_COLONY_PRVKEY=None, COLONIES_PRVKEY=site.colony.new_executor("other").reveal())
-    assert_wrong(terminal.check(), "✗ the executor 'host' of colony 'test' has another key than this")
+    terminal.write_keys(COLONIES_COLONY_PRVKEY=None, COLONIES_PRVKEY=site.colony.new_executor("other").key.reveal())
+    assert_wrong(terminal.check(), f"✗ the executor {site.host!r} of colony {name!r} has another key than this")
 
 
 def assert_wrong(checked, *lines):
@@ -226,6 +243,7 @@ def assert_wrong(checked, *lines):
         assert line in checked.stdout, checked.stdout
 
 
+@pytest.mark.embedded_colony(reason="its server is stopped")
 def test_a_check_finds_a_server_that_is_away(site, terminal):
     site.colony.stop()
     try:
@@ -238,7 +256,7 @@ def test_a_check_finds_an_owners_key_that_is_another(site, terminal):
     wrong = PrivateKey.generate()
     terminal.write_keys(COLONIES_COLONY_PRVKEY=wrong.reveal())
     checked = terminal.check()
-    assert_wrong(checked, "✗ the key is not accepted for colony 'test'")
+    assert_wrong(checked, f"✗ the key is not accepted for colony {site.colony.colony!r}")
     assert wrong.reveal() not in checked.stdout + checked.stderr
 
 

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import json
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -74,14 +73,6 @@ class Exchange:
 def envelope(reply: object, *, error: bool = False) -> bytes:
     payload = base64.b64encode(json.dumps(reply).encode()).decode()
     return json.dumps({"payloadtype": "error" if error else "x", "payload": payload, "error": error}).encode()
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + _PATIENCE_S / 2
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class Faithful:

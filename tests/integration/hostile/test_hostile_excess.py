@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hostile_server import Silent, envelope, eventually
+from hostile_server import Silent, envelope
 
 from pollinator_magic.colonies import events as events_module
 from pollinator_magic.colonies import rpc as rpc_module
@@ -21,6 +21,7 @@ from pollinator_magic.errors import InvalidReply, PollinatorError, ServerUnreach
 from pollinator_magic.jobs import LogText, submit
 from pollinator_magic.jobs import log as log_module
 from tests.jobs import run
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile_server import eventually
 from upstream_traps import LateEnvironment, old_capabilities, sleep_through
 
 from pollinator_magic.cli import main
@@ -14,12 +13,13 @@ from pollinator_magic.colonies.envelope import seal
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import Conditions, FunctionSpec, ProcessState
 from pollinator_magic.errors import JobCancelled, JobFailed
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, submit
 from pollinator_magic.jobs.executors import Condition, survey
 from tests.jobs import ENDLESS, WAIT_S, contents, follow_until_text, own_lines, run
 from tests.place import environment
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

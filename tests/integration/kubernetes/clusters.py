@@ -2,10 +2,10 @@
 
     POLLINATOR_TEST_KUBERNETES=kind-kind pytest tests/integration/kubernetes
 
-runs what needs a cluster on that one, in the context's namespace, and leaves nothing there. More words of the
-environment, each after POLLINATOR_TEST_KUBERNETES_: IMAGE (default python:3.12-slim; it needs a shell and python3),
-CLAIM and CLAIM_DIR (a ReadWriteMany claim, and where this machine has it mounted), without which what needs files runs
-on the replayed cluster.
+runs the tests of `test_kubernetes_jobs` on that one, in the context's namespace, and leaves nothing there. More words
+of the environment, each after POLLINATOR_TEST_KUBERNETES_: IMAGE (default python:3.12-slim; it needs a shell and
+python3), CLAIM and CLAIM_DIR (a ReadWriteMany claim, and where this machine has it mounted), without which what needs
+files is skipped.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import shutil
 import time
 from dataclasses import replace
 
+import pytest
+
 from pollinator_magic.executors.engine import Task
 from pollinator_magic.executors.kubernetes.engine import KubernetesEngine
 from pollinator_magic.executors.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_replay import ReplayedCluster
+from tests.waiting import read_to_the_end
 
 CONTEXT = os.environ.get("POLLINATOR_TEST_KUBERNETES", "")
 IMAGE = os.environ.get("POLLINATOR_TEST_KUBERNETES_IMAGE", "python:3.12-slim")
@@ -76,30 +79,15 @@ class Grounds:
         shutil.rmtree(self.fs_dir, ignore_errors=True)
 
 
+def needs_files(grounds) -> None:
+    """Skip a test of a job's files where there are none that the job and this process can both write."""
+    if grounds.replay is None and not grounds.settings().claim:
+        pytest.skip("it needs a claim: POLLINATOR_TEST_KUBERNETES_CLAIM and _CLAIM_DIR")
+    if grounds.replay is None and os.geteuid() == 0:
+        pytest.skip("jobs never run as root: run it as the user whom the claim's directory belongs to")
+
+
 def finish(job, *, within_s=90.0):
     """Read a job to its end; return the log and the error."""
-    pieces, deadline = [], time.monotonic() + within_s
-    while job.poll() is None:
-        assert time.monotonic() < deadline, b"".join(pieces)
-        pieces.append(job.read(0.1))
-    while data := job.read(0):
-        pieces.append(data)
-    return b"".join(pieces).decode(), job.poll().error
-
-
-def read_until(job, text, *, within_s=60.0):
-    """Read until `text` was written; return everything read."""
-    found, deadline = "", time.monotonic() + within_s
-    while text not in found:
-        assert time.monotonic() < deadline, found
-        assert job.poll() is None, (found, job.poll())
-        found += job.read(0.1).decode()
-    return found
-
-
-def eventually(condition, *, within_s=60.0):
-    deadline = time.monotonic() + within_s
-    while not (result := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return result
+    log, outcome = read_to_the_end(job, within_s=within_s)
+    return log, outcome.error

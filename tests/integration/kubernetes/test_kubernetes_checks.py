@@ -6,6 +6,8 @@ import pytest
 from clusters import Grounds
 
 from pollinator_magic.executors.kubernetes.kind import KIND
+from pollinator_magic.executors.kubernetes.settings import Toleration
+from tests.kubernetes_replay import _NODE
 
 
 def found(grounds, **more):
@@ -55,6 +57,17 @@ def test_nodes_need_not_be_listed_where_amounts_are_set(replayed):
     findings = found(replayed, cpu="64", memory="256Gi")
     assert bad(findings) == []
     assert "64 processors and 256Gi for jobs, as set" in said(findings)
+
+
+def test_nodes_that_take_no_jobs_are_not_counted(replayed, monkeypatch):
+    taint = {"key": "pool", "value": "special", "effect": "NoSchedule"}
+    monkeypatch.setattr("tests.kubernetes_replay._NODE", {**_NODE, "spec": {"taints": [taint]}})
+    (one,) = bad(found(replayed))
+    assert (one.what, one.fatal) == ("none of 1 nodes is ready and takes jobs", False)
+    assert replayed.engine().capacity.cpu_millis is None
+    tolerations = [Toleration(key="pool", value="special")]
+    assert bad(found(replayed, tolerations=tolerations)) == []
+    assert replayed.engine(tolerations=tolerations).capacity.cpu_millis == 8000
 
 
 def test_a_claim_that_is_not_there_is_fatal_and_none_is_a_warning(replayed):

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
+
 import pytest
-from clusters import finish, read_until
+from clusters import finish
 from test_kubernetes_jobs import COUNT, numbers
 
 from pollinator_magic.errors import ConfigurationError
-from pollinator_magic.executors.kubernetes import api
 from pollinator_magic.executors.kubernetes.engine import KubernetesEngine
+from pollinator_magic.executors.kubernetes.kind import KIND
 from pollinator_magic.executors.kubernetes.settings import KubernetesSettings
 from tests.kubernetes_replay import NAMESPACE
 from tests.tls import tls_in_front_of, write_certificate
+from tests.waiting import read_until
 
 
 @pytest.fixture
 def account(replayed, tmp_path, monkeypatch):
     """Where a pod finds its account: variables, and files, which this gives."""
-    from kubernetes.config import incluster_config
-
     directory = tmp_path / "account"
     directory.mkdir()
     (directory / "token").write_text(replayed.replay.token)
     (directory / "namespace").write_text(f"{NAMESPACE}\n")
     certificate = write_certificate(directory / "ca.crt")
-    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(directory / "token"))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(certificate))
-    monkeypatch.setattr(api, "_OWN_NAMESPACE", directory / "namespace")
+    monkeypatch.setattr("pollinator_magic.executors.kubernetes.account._OF_A_POD", directory)
     port = int(replayed.replay.address.rpartition(":")[2])
     with tls_in_front_of("127.0.0.1", port, certificate) as secure:
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
@@ -72,3 +71,16 @@ def test_a_pod_without_an_account_says_so(inside, account):
     (account / "token").unlink()
     with pytest.raises(ConfigurationError, match="the account of this pod"):
         inside.open()
+
+
+def test_a_pod_is_checked_without_the_official_client(replayed, account, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("pollinator_magic.executors.kubernetes.checks.version", missing)
+    settings = KubernetesSettings(image="busybox", claim="files")
+
+    findings = list(KIND.check(settings, replayed.fs_dir))
+
+    assert findings[0].what == "the account of this pod is used"
+    assert any("Kubernetes v1.36.2 at https://127.0.0.1" in one.what for one in findings)

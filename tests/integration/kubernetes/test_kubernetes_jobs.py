@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from clusters import CONTEXT, eventually, finish, read_until
+from clusters import finish, needs_files
+
+from tests.waiting import eventually, read_until
 
 COUNT = textwrap.dedent("""
     import sys, time
@@ -95,8 +97,7 @@ def test_the_rank_that_failed_is_named(grounds):
 
 
 def test_an_init_command_runs_once_before_all_ranks(grounds):
-    if CONTEXT and not grounds.settings().claim:
-        pytest.skip("it needs a claim: POLLINATOR_TEST_KUBERNETES_CLAIM")
+    needs_files(grounds)
     init = "echo init; export COLOUR='light \"green\"'; mkdir -p /tmp/sub; cd /tmp"
     log, error = grounds.run('echo "$COLOUR $PWD"', init_command=init, nodes=2, processes_per_node=2)
     assert (log, error) == ("init\n" + 'light "green" /tmp\n' * 4, "")
@@ -109,8 +110,7 @@ def test_a_failing_init_command_is_named(grounds):
 
 
 def test_a_job_works_on_files_and_does_not_see_the_executors_own(grounds):
-    if CONTEXT and not grounds.settings().claim:
-        pytest.skip("it needs a claim: POLLINATOR_TEST_KUBERNETES_CLAIM")
+    needs_files(grounds)
     project = grounds.fs_dir / "p"
     project.mkdir()
     (project / "in.txt").write_text("hello\n")
@@ -212,3 +212,32 @@ def test_a_second_attempt_ends_what_the_first_has_left(grounds):
     again.cancel(grace_s=1)
     assert finish(again)[1] == "Cancelled."
     again.close()
+
+
+def test_nothing_that_is_done_to_a_first_attempt_touches_the_second(grounds):
+    first, second = grounds.engine(grace_s=5), grounds.engine(grace_s=5)
+    task = grounds.task("while :; do echo tick; sleep 0.1; done")
+    job = first.start(task)
+    read_until(job, "tick\n")
+    again = second.start(task)
+    read_until(again, "tick\n")
+    job.cancel(grace_s=1)
+    job.close()
+    for _ in range(20):
+        read_until(again, "tick\n")
+    again.close()
+
+
+def test_two_attempts_share_no_directory(grounds):
+    needs_files(grounds)
+    first, second = grounds.engine(), grounds.engine()
+    task = grounds.task("echo ready; sleep 600", nodes=2, init_command="true")
+    job = first.start(task)
+    read_until(job, "ready\n")
+    again = second.start(task)
+    read_until(again, "ready\n")
+    job.close()
+    (shared,) = (grounds.fs_dir / ".init").iterdir()
+    assert (shared / "exports").exists()
+    again.close()
+    assert list((grounds.fs_dir / ".init").iterdir()) == []

@@ -6,8 +6,10 @@ import logging
 import threading
 
 import pytest
-from clusters import Grounds, eventually, finish, read_until
+from clusters import Grounds, finish
 from test_kubernetes_jobs import COUNT, FOREVER, numbers
+
+from tests.waiting import eventually, read_until
 
 WALLTIME = "Stopped: ran longer than its walltime of 300 s"
 
@@ -74,10 +76,23 @@ def test_a_job_that_gets_no_pod_is_told_the_reason_from_the_events(replayed, mon
     engine = replayed.engine(start_patience_s=1)
     job = engine.start(replayed.task())
     eventually(lambda: job.poll() or replayed.replay.jobs)
-    replayed.replay.add_event("Job", next(iter(replayed.replay.jobs)), "FailedCreate", "exceeded quota: q")
+    made = next(iter(replayed.replay.jobs.values()))
+    earlier = {"metadata": {**made["metadata"], "uid": "of an earlier attempt"}}
+    replayed.replay.add_event("Job", made, "FailedCreate", "exceeded quota: q")
+    replayed.replay.add_event("Job", earlier, "FailedCreate", "something else")
     _, error = finish(job)
     job.close()
     assert error == "Kubernetes makes no pod for this job: exceeded quota: q."
+
+
+def test_a_job_that_gets_some_of_its_pods_does_not_wait_for_the_others_for_ever(replayed, monkeypatch):
+    monkeypatch.setattr("pollinator_magic.executors.kubernetes.watcher._EVENTS_S", 0.2)
+    replayed.replay.quota = 1
+    log, error = replayed.run("sleep 600", nodes=2, engine=replayed.engine(start_patience_s=1))
+    assert error.startswith("Kubernetes does not make all pods of this job: Error creating: pods")
+    assert error.endswith("exceeded quota: compute, requested: pods=1, used: pods=1, limited: pods=1.")
+    assert log == f"Waiting: {error}\n"
+    eventually(lambda: not replayed.replay.jobs and not replayed.replay.pods)
 
 
 def test_what_the_account_may_not_do_is_named(replayed):
@@ -99,6 +114,22 @@ def test_a_job_over_nodes_that_may_not_have_a_service_is_refused_and_removed(rep
     _, error = replayed.run("sleep 60", nodes=2)
     assert "may not create services" in error
     eventually(lambda: not replayed.replay.jobs)
+
+
+def test_a_second_attempt_over_nodes_has_a_service_that_does_not_go_with_the_first(replayed):
+    engine, task = replayed.engine(), replayed.task("trap '' TERM; echo ready; while :; do sleep 0.05; done", nodes=2)
+    job = engine.start(task)
+    read_until(job, "ready\n")
+    first = set(replayed.replay.services)
+    job.close()
+    again = engine.start(task)
+    read_until(again, "ready\n")
+    eventually(lambda: not first & set(replayed.replay.services))  # as late as its pods
+    (service,) = replayed.replay.services.values()
+    (made,) = replayed.replay.jobs.values()
+    assert service["metadata"]["ownerReferences"][0]["uid"] == made["metadata"]["uid"]
+    assert service["metadata"]["name"] == made["spec"]["template"]["spec"]["subdomain"]
+    again.close()
 
 
 def test_what_kubernetes_says_to_a_manifest_is_told(replayed, monkeypatch):
@@ -144,6 +175,23 @@ def test_a_job_whose_creation_was_never_answered_is_made_once(replayed):
     assert log.endswith("hi\n")
     assert error == ""
     assert len(replayed.replay.created) == 1
+
+
+def test_what_meets_a_quota_that_somebody_else_changes_is_submitted_again(replayed):
+    replayed.replay.conflicts = ["jobs", "services"]
+    job = replayed.engine().start(replayed.task("echo ready; sleep 600", nodes=2))
+    log = read_until(job, "ready\n")
+    assert len(replayed.replay.services) == 1
+    job.close()
+    assert "the object has been modified" in log
+    assert "earlier attempt" not in log
+
+
+def test_a_job_that_is_larger_than_kubernetes_takes_is_refused(replayed, monkeypatch):
+    monkeypatch.setattr(
+        "tests.kubernetes_replay.problem", lambda _: (413, "Request entity too large: limit is 3145728")
+    )
+    assert replayed.run("true")[1] == "Kubernetes does not take this job: Request entity too large: limit is 3145728"
 
 
 def test_a_job_that_is_cancelled_before_its_creation_is_answered_is_removed(replayed):
@@ -202,6 +250,17 @@ def test_a_job_that_somebody_deletes_is_told_as_such(replayed):
     job.close()
     assert error == "The Kubernetes job was deleted by somebody else."
     assert "cleaning" in log
+
+
+def test_a_log_that_came_to_its_end_just_before_its_pod_went_is_whole(replayed):
+    replayed.replay.seen_late_s = 0
+    job = replayed.engine().start(replayed.task(FOREVER))
+    read_until(job, "ready\n")
+    replayed.replay.delete_job(job.attributes["KUBERNETES_JOB"], {"propagationPolicy": "Background"})
+    log, error = finish(job)
+    job.close()
+    assert error == "The Kubernetes job was deleted by somebody else."
+    assert log.splitlines()[-1] == "cleaning"  # and not that its end is gone with the pod
 
 
 def test_a_pod_that_somebody_deletes_is_told_as_such(replayed):

@@ -7,46 +7,43 @@ import subprocess
 import sys
 
 import pytest
-from clusters import Grounds, eventually
+from clusters import Grounds
 
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
-from tests.colony_server import running_colony
-from tests.integration.executors.worksite import Site
+from tests.waiting import eventually
 
 _WORKER = """
 import sys
 from pathlib import Path
-from pollinator_magic.colonies.address import Server
-from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.executors.kubernetes.engine import KubernetesEngine
 from pollinator_magic.executors.kubernetes.settings import KubernetesSettings
 from pollinator_magic.executors.worker import Worker
-from pollinator_magic.settings import Connection, DirectorySettings
+from pollinator_magic.settings import connection_from_environment, owner_key_from_environment
 
-directory, fs_dir, kubeconfig, host, port, colony = sys.argv[1:7]
-key, owner = (PrivateKey.from_hex(line.strip()) for line in sys.stdin)
-storage = DirectorySettings(Path(directory) / "objects")
-connection = Connection(Server(host, int(port), tls=False), colony, key, storage=storage)
+name, fs_dir, kubeconfig = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 settings = KubernetesSettings(kubeconfig=kubeconfig, claim="files", image="python:3.12-slim", grace_s=1)
-engine = KubernetesEngine(settings, Path(fs_dir))
-worker = Worker(connection, owner, engine, name="host", fs_dir=Path(fs_dir), poll_s=1)
+connection, owner_key = connection_from_environment(), owner_key_from_environment()
+worker = Worker(connection, owner_key, KubernetesEngine(settings, fs_dir), name=name, fs_dir=fs_dir, poll_s=1)
 print("ready", flush=True)
 worker.run()
 """
 
 
 @pytest.fixture
-def site(tmp_path):
-    with running_colony() as colony:
-        site = Site(colony, tmp_path)
-        site.grounds = Grounds(tmp_path / "grounds")
-        site.grounds.fs_dir.rmdir()
-        (tmp_path / "fs").mkdir()
-        site.grounds.fs_dir.symlink_to(tmp_path / "fs")
-        yield site
-        site.close()
-        site.grounds.close()
+def grounds(tmp_path):
+    grounds = Grounds(tmp_path / "grounds")
+    grounds.fs_dir.rmdir()
+    (tmp_path / "fs").mkdir()
+    grounds.fs_dir.symlink_to(tmp_path / "fs")
+    yield grounds
+    grounds.close()
+
+
+@pytest.fixture
+def site(grounds, site):
+    site.grounds = grounds
+    return site
 
 
 @pytest.fixture
@@ -128,15 +125,9 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_takes_its_jobs_up(site)
 
 
 def start(site, key):
-    server = site.colony.server
-    where = [str(site.directory), str(site.directory / "fs"), str(site.grounds.replay.kubeconfig)]
+    words = [site.host, str(site.directory / "fs"), str(site.grounds.replay.kubeconfig)]
     process = subprocess.Popen(
-        [sys.executable, "-c", _WORKER, *where, server.host, str(server.port), site.colony.colony],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", _WORKER, *words], env=site.environment(key), stdout=subprocess.PIPE, text=True
     )
-    process.stdin.write(f"{key.reveal()}\n{site.colony.owner_key.reveal()}\n")
-    process.stdin.close()
     assert process.stdout.readline() == "ready\n"
     return process

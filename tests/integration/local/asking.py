@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,6 @@ from pollinator_magic.colonies.models import Conditions, FunctionSpec, Process, 
 from tests.colony_server import RunningColony
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pollinator_magic.colonies.address import Server
     from pollinator_magic.colonies.keys import PrivateKey
 
@@ -54,15 +51,6 @@ def recorded(group: str, case: str) -> dict[str, Any]:
     """Return a recorded exchange: its request, caller, status and reply."""
     cases = json.loads((_VECTORS / f"{group}.json").read_text())["cases"]
     return next(found for found in cases if found["case"] == case)
-
-
-def eventually(condition: Callable[[], Any], within_s: float = 10) -> Any:
-    """Wait until the condition gives something true, and return it."""
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 class World(RunningColony):

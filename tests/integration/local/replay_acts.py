@@ -9,13 +9,14 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from asking import envelope, eventually
+from asking import envelope
 from replay_stage import Listener, Stage, recordings
 
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import File, Process, ProcessState, S3Object
 from pollinator_magic.colonies.models import Reference as FileReference
 from pollinator_magic.errors import ServerError
+from tests.waiting import eventually
 
 
 def cases_of(group: str, *, first: str = "", last: str = "") -> list[str]:

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
-from asking import EXECUTOR_TYPE, eventually
+from asking import EXECUTOR_TYPE
 from replay_acts import (
     accepts,
     assign,
@@ -34,6 +34,7 @@ from pollinator_magic.colonies.models import (
     User,
     WorkflowSpec,
 )
+from tests.waiting import eventually
 
 
 def members(stage: Stage) -> None:

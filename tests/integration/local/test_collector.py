@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from asking import eventually
 
 from pollinator_magic.cfs.filesystem import Filesystem
 from pollinator_magic.cfs.objects import BUCKET, open_store
@@ -22,7 +21,7 @@ from pollinator_magic.colonies.address import Server
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Executor, File, ProcessState, Reference, S3Object, User
 from pollinator_magic.errors import NotFound
-from pollinator_magic.executors.process import ProcessEngine
+from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.jobs import Job, Session, submit
 from pollinator_magic.local import bootstrap, collector
@@ -34,6 +33,7 @@ from pollinator_magic.local.server import LocalServer
 from pollinator_magic.project import Project
 from pollinator_magic.settings import Connection, DirectorySettings
 from tests.jobs import WAIT_S, write
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asking import EXECUTOR_TYPE, World, ask, envelope, eventually
+from asking import EXECUTOR_TYPE, World, ask, envelope
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Process, ProcessState
 from pollinator_magic.errors import AccessDenied
+from tests.waiting import eventually
 
 _LONG_S = 30
 

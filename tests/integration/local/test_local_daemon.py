@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from asking import eventually
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Conditions, Executor, File, FunctionSpec, ProcessState
@@ -20,6 +19,7 @@ from pollinator_magic.errors import LocalColonyError, PollinatorError
 from pollinator_magic.local import colony as colony_module
 from pollinator_magic.local.colony import LocalColony
 from pollinator_magic.local.home import Home
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

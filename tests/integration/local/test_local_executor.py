@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from asking import eventually
 
 from pollinator_magic.colonies.client import Colonies
 from pollinator_magic.colonies.models import Conditions, FunctionSpec, Process
 from pollinator_magic.local.colony import LocalColony
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from asking import World, ask, eventually
+from asking import World, ask
 
 from pollinator_magic.colonies.models import Attribute, AttributeType, Executor, ProcessState, parse_time
 from pollinator_magic.errors import AccessDenied, NotFound, ServerError
+from tests.waiting import eventually
 
 
 def _in_state(world: World, process_id: str, state: ProcessState):

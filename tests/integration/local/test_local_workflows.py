@@ -6,10 +6,11 @@ import concurrent.futures
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asking import World, ask, eventually
+from asking import World, ask
 
 from pollinator_magic.colonies.models import Process, ProcessGraph, ProcessState, WorkflowSpec
 from pollinator_magic.errors import AccessDenied, NotFound, ServerError
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

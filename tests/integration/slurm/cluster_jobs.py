@@ -52,15 +52,24 @@ class Follower:
         while not (result := condition()):
             assert self.job.poll() is None, f"ended with {self.job.poll()}: {self.text}"
             assert time.monotonic() < deadline, self.text
-            self.data += self.job.read(READ_S)
+            self.read()
         return result
+
+    def read(self, within_s=READ_S):
+        """Read what comes within a time."""
+        self.data += self.job.read(within_s)
+
+    def step(self):
+        """Read what there is; return the outcome if there is one."""
+        self.read(0)
+        return self.job.poll()
 
     def to_the_end(self, *, within_s=90.0):
         """Return the outcome's error."""
         deadline = time.monotonic() + within_s
         while (outcome := self.job.poll()) is None:
             assert time.monotonic() < deadline, self.text
-            self.data += self.job.read(READ_S)
+            self.read()
         while data := self.job.read(0):
             self.data += data
         return outcome.error
@@ -74,3 +83,14 @@ def run(engine, *words, **fields):
         return follower.to_the_end(), follower.text
     finally:
         job.close()
+
+
+def wanted_by_others(cluster, *, seconds, nodes="n[1-4]"):
+    """Have somebody's more urgent job take nodes for a while; return its number."""
+    words = ("--parsable", "--partition=urgent", f"--nodelist={nodes}", "--exclusive", "--output=/dev/null")
+    return cluster.run("sbatch", *words, f"--wrap=sleep {seconds}").strip()
+
+
+def without_news_of_the_queue(text):
+    """The log, without what it says about waiting."""
+    return [line for line in text.splitlines() if not line.startswith("Waiting in the queue of Slurm")]

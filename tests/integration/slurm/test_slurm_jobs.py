@@ -191,7 +191,7 @@ def test_an_image_without_a_runtime_is_no_job(nodes, monkeypatch):
     ("wanted", "words"),
     [
         ({"memory_bytes": 100 * 1024**3}, ["Memory specification can not be satisfied", "--mem"]),
-        ({"gpus": 2}, ["Invalid generic resource (gres) specification", "--gpu"]),
+        ({"gpus": 2}, ["Requested node configuration is not available", "--gpu"]),
     ],
 )
 def test_what_no_node_has_is_refused_with_slurms_words_and_what_to_do(nodes, wanted, words):

@@ -14,42 +14,23 @@ import pytest
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
 from pollinator_magic.executors.slurm.engine import SlurmEngine
-from tests.colony_server import running_colony
-from tests.integration.executors.worksite import Site, eventually
+from tests.waiting import eventually
 
 _WORKER = """
 import sys
 from pathlib import Path
-from pollinator_magic.colonies.address import Server
-from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.executors.slurm.engine import SlurmEngine
 from pollinator_magic.executors.slurm.settings import SlurmSettings
 from pollinator_magic.executors.worker import Worker
-from pollinator_magic.settings import Connection, DirectorySettings
+from pollinator_magic.settings import connection_from_environment, owner_key_from_environment
 
-directory, conf, host, port, colony = sys.argv[1:6]
-fs_dir = Path(directory) / "fs"
-key, owner = (PrivateKey.from_hex(line.strip()) for line in sys.stdin)
-storage = DirectorySettings(Path(directory) / "objects")
-connection = Connection(Server(host, int(port), tls=False), colony, key, storage=storage)
+name, fs_dir, conf = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 engine = SlurmEngine(SlurmSettings(conf=conf, runtime="none"), fs_dir)
-worker = Worker(connection, owner, engine, name="host", fs_dir=fs_dir, poll_s=1)
+connection, owner_key = connection_from_environment(), owner_key_from_environment()
+worker = Worker(connection, owner_key, engine, name=name, fs_dir=fs_dir, poll_s=1)
 print("ready", flush=True)
 worker.run()
 """
-
-
-@pytest.fixture
-def colony():
-    with running_colony() as running:
-        yield running
-
-
-@pytest.fixture
-def site(colony, tmp_path):
-    site = Site(colony, tmp_path)
-    yield site
-    site.close()
 
 
 @pytest.fixture
@@ -244,12 +225,12 @@ class WorkerProcess:
     """An executor in a process of its own."""
 
     def __init__(self, site, cluster, key):
-        words = [str(site.directory), str(cluster.conf), "127.0.0.1", str(site.colony.server.port), site.colony.colony]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _WORKER, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _WORKER, site.host, str(site.directory / "fs"), str(cluster.conf)],
+            env=site.environment(key),
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        self.process.stdin.write(f"{key.reveal()}\n{site.colony.owner_key.reveal()}\n")
-        self.process.stdin.close()
         assert self.process.stdout.readline() == "ready\n"
 
     def end(self, number):

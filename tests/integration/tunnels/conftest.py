@@ -21,7 +21,7 @@ class Service(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    class handler(socketserver.BaseRequestHandler):  # noqa: N801
+    class handler(socketserver.BaseRequestHandler):  # noqa: N801  as socketserver calls it
         def handle(self):
             received = b""
             while data := self.request.recv(1 << 16):
@@ -48,11 +48,7 @@ def service():
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """The user's home directory, with nothing in it, and no agent."""
-    path = tmp_path / "home"
-    path.mkdir()
-    monkeypatch.setenv("HOME", str(path))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    return Home(path)
+    return Home.of_the_user(tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 import threading
-import urllib.request
 
 import psutil
 import pytest
@@ -20,20 +19,8 @@ from pollinator_magic.jobs import Job
 from pollinator_magic.project import Project
 from tests.commandline import PROGRAM, CommandLine
 from tests.place import environment
+from tests.served import page_server, read
 from tests.ssh_server import WAIT_S, free_port, is_listening, keygen, until
-
-SERVE = """
-import http.server, os, threading, time
-class Page(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b'from the job')
-    def log_message(self, *_): pass
-server = http.server.ThreadingHTTPServer(('127.0.0.1', {port}), Page)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print('begun', flush=True)
-while not os.path.exists({go!r}): time.sleep(0.05)
-print('ended')
-"""
 
 
 @pytest.fixture(scope="session")
@@ -114,14 +101,9 @@ def serving(executor, tunnelled, tmp_path):
     """A project whose program serves a page until the test has ended."""
     port, go = free_port(), tmp_path / "go"
     project = tunnelled(executor, remotePort=port, host="localhost")
-    (project.src / "main.py").write_text(SERVE.format(port=port, go=str(go)))
+    (project.src / "main.py").write_text(page_server(port, go))
     yield project
     go.touch()
-
-
-def read(link: str) -> bytes:
-    with urllib.request.urlopen(link, timeout=WAIT_S) as page:
-        return page.read()
 
 
 def test_the_link_leads_to_the_job_as_long_as_it_is_followed(start, serving, tmp_path, login):

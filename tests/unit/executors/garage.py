@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pollinator_magic.executors.kinds import EngineKind, Finding, Settings
+from pollinator_magic.executors.kinds import EngineKind, FilePath, Finding, Program, Settings
 
 
 class Wheel(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     maker: str
     size_mm: Annotated[int, Meta(ge=100, le=900)] = 500
+    invoice: FilePath = ""
 
 
 class CarSettings(Settings, frozen=True):
@@ -26,6 +27,9 @@ class CarSettings(Settings, frozen=True):
     extras: Annotated[list[str], Meta(description="What else.")] = msgspec.field(default_factory=list)
     wheels: Annotated[dict[str, Wheel], Meta(description="By their place.")] = msgspec.field(default_factory=dict)
     spares: Annotated[list[Wheel], Meta(description="In the boot.")] = msgspec.field(default_factory=list)
+    papers: Annotated[FilePath | None, Meta(description="Where its papers lie.")] = None
+    maps: Annotated[list[FilePath], Meta(description="Where maps lie.")] = msgspec.field(default_factory=list)
+    key: Annotated[Program, Meta(description="What starts it.")] = ""
     towing: Annotated[Wheel | str | None, Meta(description="A wheel to tow, or its name.")] = None
 
     def __post_init__(self):

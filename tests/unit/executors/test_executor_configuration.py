@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollinator_magic.errors import ConfigurationError
+from pollinator_magic.executors import kinds
 from pollinator_magic.executors.configuration import ExecutorSettings, configure
 from pollinator_magic.executors.flags import options
 
@@ -171,6 +172,72 @@ def test_paths_in_a_file_are_seen_from_where_it_lies(written, tmp_path):
     assert written('[executor]\nname = "lab"\nfs-dir = "~/files"').executor.fs_dir == str(Path.home() / "files")
 
 
+def test_so_are_those_of_an_engine_wherever_in_its_table_they_stand(written, tmp_path):
+    read = written(
+        """
+        executor.name = "lab"
+        [car]
+        papers = "papers"
+        maps = ["maps", "~/maps", "/maps"]
+        wheels.left = { maker = "left", invoice = "../left.pdf" }
+        spares = [{ maker = "spare", invoice = "spare.pdf" }]
+        towing = { maker = "towed", invoice = "towed.pdf" }
+        """
+    )
+
+    car = read.engine
+    assert car.papers == str(tmp_path / "papers")
+    assert car.maps == [str(tmp_path / "maps"), str(Path.home() / "maps"), "/maps"]
+    assert (car.wheels["left"].maker, car.wheels["left"].invoice) == ("left", str(tmp_path / "../left.pdf"))
+    assert car.spares[0].invoice == str(tmp_path / "spare.pdf")
+    assert car.towing.invoice == str(tmp_path / "towed.pdf")
+
+
+def test_what_is_no_path_stays_as_it_is(written):
+    read = written('executor.name = "lab"\n[car]\ncolour = "red/green"\nextras = ["./x"]\ntowing = "a/b"\npapers = ""')
+
+    assert (read.engine.colour, read.engine.extras, read.engine.towing) == ("red/green", ["./x"], "a/b")
+    assert read.engine.papers == ""
+
+
+def test_a_program_is_looked_for_by_its_name_unless_it_is_a_path(written, tmp_path):
+    table = 'executor.name = "lab"\n[car]\nkey = '
+
+    assert written(f'{table}"starter"').engine.key == "starter"
+    assert written(f'{table}"bin/starter"').engine.key == str(tmp_path / "bin/starter")
+
+
+def test_paths_that_are_options_are_seen_from_the_current_directory(written, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    read = written('executor.name = "lab"\ncar.papers = "papers"', fs_dir="files", papers="mine", key="./starter")
+
+    assert read.executor.fs_dir == str(tmp_path / "here" / "files")
+    assert (read.engine.papers, read.engine.key) == (str(tmp_path / "here/mine"), str(tmp_path / "here/starter"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("slurm", ("images", "commands", "conf", "runtime", "image-files")),
+        ("container", ("runtime",)),
+        ("kubernetes", ("kubeconfig",)),
+    ],
+)
+def test_every_path_of_our_own_kinds_is_seen_from_the_file(tmp_path, kind, keys):
+    file = tmp_path / "site.toml"
+    lines = [f'{key} = ["below/it"]' if key == "image-files" else f'{key} = "below/it"' for key in keys]
+    file.write_text("\n".join(['executor.name = "lab"', f"[{kind}]", *lines]))
+
+    engine = configure(kinds.kind(kind), file).engine
+
+    values = [getattr(engine, key.replace("-", "_")) for key in keys]
+    assert [value[0] if isinstance(value, list) else value for value in values] == [str(tmp_path / "below/it")] * len(
+        keys
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [
@@ -227,7 +294,17 @@ def test_a_file_of_keys_that_is_not_there_is_told(tmp_path):
 
 def test_every_plain_setting_is_an_option_with_what_it_means():
     flags = {one.flag: one for one in options(KIND) if one.table == "car"}
-    assert list(flags) == ["--colour", "--seats", "--tank-l", "--electric", "--drive", "--plate", "--car-name"]
+    assert list(flags) == [
+        "--colour",
+        "--seats",
+        "--tank-l",
+        "--electric",
+        "--drive",
+        "--plate",
+        "--car-name",
+        "--papers",
+        "--key",
+    ]
     assert flags["--seats"].help == "How many can sit in it (by default 4)."
     assert (flags["--drive"].choices, flags["--electric"].is_switch) == (("front", "rear"), True)
 

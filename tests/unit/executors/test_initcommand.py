@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pollinator_magic.executors.initcommand import understand
+from pollinator_magic.executors.process.initcommand import understand
 
 
 def nowhere(word):

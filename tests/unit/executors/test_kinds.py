@@ -123,7 +123,7 @@ def test_no_engine_is_imported_before_it_is_asked_for():
         "print(sorted(heavy & set(sys.modules)), sorted(engines), file=sys.stderr)\n"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    light = ("configuration", "flags", "kinds", "tables")
+    light = ("configuration", "flags", "kinds", "paths", "tables")
     assert said.stderr.strip() == f"[] {[f'pollinator_magic.executors.{name}' for name in light]}"
 
 

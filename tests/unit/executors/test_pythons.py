@@ -7,9 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hosting import Host, finish
+from hosting import Host
 
-from pollinator_magic.executors.pythons import Pythons
+from pollinator_magic.executors.process.pythons import Pythons
+from tests.waiting import read_to_the_end
 
 
 def make_wheel(directory, name, version, code):
@@ -125,7 +126,7 @@ def test_two_jobs_that_install_the_same_at_once_share_one_environment(trusting, 
         for number, job in enumerate(jobs):
             logs[number] += job.read(0.05).decode()
     for number, job in enumerate(jobs):
-        rest, outcome = finish(job)
+        rest, outcome = read_to_the_end(job)
         logs[number] += rest
         assert outcome.error == "", logs
         job.close()
@@ -147,7 +148,7 @@ def test_a_job_can_be_cancelled_while_it_waits_for_an_environment(trusting, kern
         pass
     for job in (second, first):
         job.cancel(grace_s=0.5)
-        assert finish(job, within_s=10)[1].error == "Cancelled."
+        assert read_to_the_end(job, within_s=10)[1].error == "Cancelled."
         job.close()
 
 

@@ -57,6 +57,6 @@ def condition(kind, *, status="True", reason=None, message=None):
     return {"type": kind, "status": status, "reason": reason, "message": message}
 
 
-def event(kind, name, reason, message):
-    about = {"kind": kind, "name": name}
-    return msgspec.convert({"involvedObject": about, "reason": reason, "message": message}, models.Event)
+def event(uid, reason, message):
+    """Return what happened to the object of this uid: `uid-0` is the first pod's."""
+    return msgspec.convert({"involvedObject": {"uid": uid}, "reason": reason, "message": message}, models.Event)

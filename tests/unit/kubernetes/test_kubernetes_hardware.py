@@ -7,19 +7,21 @@ import pytest
 
 from pollinator_magic.executors.engine import Capacity
 from pollinator_magic.executors.kubernetes import models
-from pollinator_magic.executors.kubernetes.hardware import capacity, describe, quantity
-from pollinator_magic.executors.kubernetes.settings import Gpu, KubernetesSettings
+from pollinator_magic.executors.kubernetes.hardware import capacity, describe, quantity, usable
+from pollinator_magic.executors.kubernetes.settings import Gpu, KubernetesSettings, Toleration
+
+ANY = KubernetesSettings()
 
 
-def node(*, ready="True", unschedulable=None, labels=None, **allocatable):
+def node(*, ready="True", unschedulable=None, labels=None, taints=(), system="linux", **allocatable):
     return msgspec.convert(
         {
             "metadata": {"labels": labels},
-            "spec": {"unschedulable": unschedulable},
+            "spec": {"unschedulable": unschedulable, "taints": list(taints)},
             "status": {
                 "allocatable": {"cpu": "8", "memory": "16Gi", **allocatable},
                 "conditions": [{"type": "Ready", "status": ready}],
-                "nodeInfo": {"architecture": "amd64", "kubeletVersion": "v1.36.2"},
+                "nodeInfo": {"architecture": "amd64", "operatingSystem": system, "kubeletVersion": "v1.36.2"},
             },
         },
         models.Node,
@@ -40,12 +42,47 @@ def test_amounts_are_read_as_kubernetes_writes_them(text, amount):
 
 def test_the_capacity_is_that_of_all_nodes_that_take_pods():
     nodes = [node(), node(cpu="3920m"), node(ready="False"), node(ready="Unknown"), node(unschedulable=True)]
-    assert capacity(nodes) == Capacity(11_920, 32 << 30)
+    assert capacity(usable(nodes, ANY)) == Capacity(11_920, 32 << 30)
+
+
+def taint(key, effect="NoSchedule", **more):
+    return {"key": key, "effect": effect, **more}
+
+
+CONTROL_PLANE = taint("node-role.kubernetes.io/control-plane")
+SPECIAL = taint("pool", value="special")
+
+
+@pytest.mark.parametrize(
+    ("one", "tolerations", "takes"),
+    [
+        (node(), [], True),
+        (node(taints=[CONTROL_PLANE]), [], False),
+        (node(taints=[taint("x", "PreferNoSchedule")]), [], True),
+        (node(taints=[taint("x", "NoExecute")]), [], False),
+        (node(taints=[SPECIAL]), [Toleration(key="pool", value="special")], True),
+        (node(taints=[SPECIAL]), [Toleration(key="pool", value="other")], False),
+        (node(taints=[SPECIAL]), [Toleration(key="pool", operator="Exists", effect="NoSchedule")], True),
+        (node(taints=[SPECIAL]), [Toleration(key="pool", operator="Exists", effect="NoExecute")], False),
+        (node(taints=[SPECIAL, CONTROL_PLANE]), [Toleration(key="pool", value="special")], False),
+        (node(taints=[SPECIAL, CONTROL_PLANE]), [Toleration(operator="Exists")], True),
+        (node(taints=[taint("nvidia.com/gpu", value="present")]), [], True),
+        (node(system="windows"), [], False),
+    ],
+)
+def test_a_node_that_takes_no_jobs_is_not_counted(one, tolerations, takes):
+    assert usable([one], KubernetesSettings(tolerations=tolerations)) == [one][:takes]
+
+
+def test_only_nodes_that_jobs_select_are_counted():
+    mine = node(labels={"pool": "batch", "zone": "a"})
+    nodes = [node(), node(labels={"pool": "web"}), mine]
+    assert usable(nodes, KubernetesSettings(node_selector={"pool": "batch"})) == [mine]
 
 
 def test_without_a_known_node_there_is_no_limit():
     assert capacity([]) == Capacity()
-    assert capacity([node(ready="False")]) == Capacity()
+    assert capacity(usable([node(ready="False")], ANY)) == Capacity()
 
 
 def test_nodes_of_one_kind_are_one_entry():

@@ -158,14 +158,15 @@ def test_a_job_of_one_node_is_plain_and_one_of_several_is_indexed_with_names():
     assert (four["spec"]["completions"], four["spec"]["parallelism"]) == (4, 4)
     assert four["spec"]["completionMode"] == "Indexed"
     name = four["metadata"]["name"]
-    assert four["spec"]["template"]["spec"]["subdomain"] == name
-    assert env_of(four)["MASTER_ADDR"] == f"{name}-0.{name}"
+    assert four["spec"]["template"]["spec"]["subdomain"] == f"{name}-attempt"
+    assert env_of(four)["MASTER_ADDR"] == f"{name}-0.{name}-attempt"
     assert env_of(job(task(processes_per_node=2)))["MASTER_ADDR"] == "127.0.0.1"
 
 
 def test_the_service_is_valid_has_no_address_and_goes_with_the_job():
     one = task(nodes=4)
-    made = manifest.service(one, PLACE, "the-uid")
+    made = manifest.service(one, PLACE, "the-uid", "attempt")
+    assert made["metadata"]["name"] == job(one)["spec"]["template"]["spec"]["subdomain"]
     assert problem(made) is None
     assert made["spec"]["clusterIP"] == "None"
     assert made["spec"]["selector"].items() <= job(one)["spec"]["template"]["metadata"]["labels"].items()

@@ -41,11 +41,26 @@ def test_what_kubernetes_would_refuse_is_refused_before_anything_starts(words, p
         KubernetesSettings(**words)
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"value": "x"}, 'needs operator = "Exists"'),
+        ({"key": "a b"}, "tolerations: 'a b' = '' cannot be a label"),
+        ({"key": "a", "operator": "Exists", "value": "x"}, "'x' is not looked at"),
+        ({"key": "a", "toleration_seconds": 5}, 'needs effect = "NoExecute"'),
+    ],
+)
+def test_a_toleration_that_kubernetes_would_refuse_is_refused_too(words, problem):
+    with pytest.raises(ValueError, match=problem):
+        Toleration(**words)
+
+
 def test_settings_are_written_as_in_a_toml_file():
-    words = {"start-patience-s": 7, "tolerations": [{"key": "a", "toleration-seconds": 5, "operator": "Exists"}]}
-    settings = msgspec.convert(words, KubernetesSettings)
+    toleration = {"key": "a", "toleration-seconds": 5, "operator": "Exists", "effect": "NoExecute"}
+    settings = msgspec.convert({"start-patience-s": 7, "tolerations": [toleration]}, KubernetesSettings)
     assert settings.start_patience_s == 7
-    assert settings.tolerations[0].manifest() == {"key": "a", "operator": "Exists", "tolerationSeconds": 5}
+    written = {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
+    assert settings.tolerations[0].manifest() == written
     assert Toleration(operator="Exists").manifest() == {"operator": "Exists"}
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from importlib.resources import files
 
 import psutil
@@ -15,6 +14,7 @@ import pytest
 from cluster_objects import task
 
 from pollinator_magic.executors.hostcommand import rank_variables
+from tests.waiting import eventually
 
 SCRIPT = files("pollinator_magic.executors.kubernetes").joinpath("start.sh").read_text(encoding="utf-8")
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
@@ -62,14 +62,6 @@ def shell(request):
 @pytest.fixture
 def pod(shell, tmp_path):
     return Pod(shell, tmp_path / "pod")
-
-
-def eventually(condition, *, within_s=30.0):
-    deadline = time.monotonic() + within_s
-    while not (result := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return result
 
 
 def test_output_and_exit_status_are_the_programs(pod):
@@ -124,8 +116,12 @@ def test_lines_of_several_ranks_are_never_mixed(pod):
 
 
 def test_when_one_rank_fails_the_others_are_ended_and_it_is_named(pod):
-    line = 'if [ "$SLURM_PROCID" = 1 ]; then exit 7; fi; trap "echo asked; exit 3" TERM; sleep 600 & wait'
-    log, status = pod.run(line, per_node=3)
+    line = (
+        f'ready={pod.own}/ready-; if [ "$SLURM_PROCID" = 1 ]; then until [ -e ${{ready}}0 ] && [ -e ${{ready}}2 ]; '
+        "do sleep 0.05; done; exit 7; fi; "
+        'trap "echo asked; exit 3" TERM; touch $ready$SLURM_PROCID; sleep 600 & wait'
+    )
+    log, status = pod.run(line, per_node=3, grace=2)
     assert status == 7
     assert pod.said == "rank 1 7"
     assert log == "asked\nasked\n"

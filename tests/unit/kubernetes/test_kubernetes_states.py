@@ -74,6 +74,15 @@ def test_a_log_is_there_once_the_container_runs():
             {"exitCode": 128, "reason": "StartError", "message": 'exec: "/bin/sh": no such file'},
             'The image cannot run a job, which begins with its /bin/sh: exec: "/bin/sh": no such file.',
         ),
+        (
+            {
+                "exitCode": 128,
+                "reason": "StartError",
+                "message": "container init was OOM-killed (memory limit too low?)",
+            },
+            "Its node could not start the container: container init was OOM-killed (memory limit too low?).",
+        ),
+        ({"exitCode": 0, "reason": "OOMKilled"}, ""),
     ],
 )
 def test_an_end_is_told_in_words(terminated, error):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from pollinator_magic.executors.slurm.commands import Slurm
 from pollinator_magic.executors.slurm.queue import Queue
+from tests.waiting import eventually
 
 
 class Commands:
@@ -44,14 +43,6 @@ def queue(commands):
     queue.close()
 
 
-def eventually(condition):
-    deadline = time.monotonic() + 30
-    while not (result := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return result
-
-
 def test_all_jobs_are_in_one_question(commands, queue):
     commands.answer("squeue", "1|RUNNING|None\n2|PENDING|Priority\n")
     queue.watch("1")
@@ -71,6 +62,16 @@ def test_accounting_is_asked_about_what_the_controller_has_forgotten(commands, q
 
     standing = eventually(lambda: queue.standing("7"))
     assert (standing.state, standing.by) == ("CANCELLED", 1000)
+
+
+def test_a_job_that_accounting_alone_believes_to_run_counts_as_unknown(commands, queue):
+    commands.answer("squeue", "", error="slurm_load_jobs error: Invalid job id specified\n", status=1)
+    commands.answer("scontrol", "AccountingStorageType   = accounting_storage/slurmdbd\n")
+    commands.answer("sacct", "7|RUNNING|0:0\n")
+
+    queue.watch("7")
+
+    assert not eventually(lambda: queue.standing("7")).known
 
 
 def test_a_job_that_nobody_knows_is_asked_about_twice_before_it_counts_as_unknown(commands, queue):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pollinator_magic.executors import overlay_maker
+from pollinator_magic.executors.process import overlay_maker
 
 _KEEP_DAYS = 30
 _PIP_WRAPPER = """\

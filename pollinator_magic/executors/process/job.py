@@ -1,31 +1,28 @@
-"""One job on this host, from its first line to the end of its last process.
-
-Its life is a generator that yields wherever it would have to wait, so that one thread can read its output, watch its
-limits and move it on, in turns.
-"""
+"""One job on this host, from its first line to the end of its last process."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pollinator_magic.executors import sessions
 from pollinator_magic.executors.engine import Outcome
 from pollinator_magic.executors.hostcommand import environment, map_paths, rank_variables, shell_line
-from pollinator_magic.executors.initcommand import understand
-from pollinator_magic.executors.output import MergedOutput
-from pollinator_magic.executors.ranks import Ranks
+from pollinator_magic.executors.living import LivingJob
+from pollinator_magic.executors.process.initcommand import understand
+from pollinator_magic.executors.process.output import MergedOutput
+from pollinator_magic.executors.process.ranks import Ranks
+from pollinator_magic.executors.thishost import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from pollinator_magic.executors.engine import Task
-    from pollinator_magic.executors.process import ProcessEngine
-    from pollinator_magic.executors.pythons import Overlay
+    from pollinator_magic.executors.process.engine import ProcessEngine
+    from pollinator_magic.executors.process.pythons import Overlay
 
 _LONGEST_READ_S = 0.1
 _LONGEST_WAIT_S = 0.05
@@ -39,44 +36,26 @@ class _Failed(Exception):
     """The job cannot go on; the message is the user's."""
 
 
-class HostJob:
+class ProcessJob(LivingJob):
     """A `Running` on this host."""
 
-    def __init__(self, engine: ProcessEngine, task: Task, forget: Callable[[HostJob], None]) -> None:
+    def __init__(self, engine: ProcessEngine, task: Task) -> None:
+        super().__init__(task)
         self._engine = engine
-        self._task = task
-        self._forget = forget
         self._output = MergedOutput()
-        self._said: list[str] = []
         self._ranks = self._new_ranks()
-        self._outcome: Outcome | None = None
         self._cancelled = False
         self._closed = False
         self._env = environment(task, engine.root, os.environ)
         self._work = engine.state_dir / "work" / task.process_id
-        self._life = self._live()
 
-    def read(self, timeout_s: float) -> bytes:
-        """Return what the job wrote since the last call, at the latest after `timeout_s`."""
-        self.poll()
-        if self._said:
-            said, self._said = "".join(self._said), []
-            return said.encode()
+    def _written(self, timeout_s: float) -> bytes:
         if self._outcome is not None:
             return self._output.drain()
         if self._output.open:
             return self._output.read(min(timeout_s, _LONGEST_READ_S))
         self._ranks.wait(min(timeout_s, _LONGEST_WAIT_S))
         return b""
-
-    def poll(self) -> Outcome | None:
-        """Return how the job ended, or None while any of it is running."""
-        if self._outcome is None:
-            try:
-                next(self._life)
-            except StopIteration as end:
-                self._outcome = end.value
-        return self._outcome
 
     def cancel(self, *, grace_s: float) -> None:
         """Send SIGTERM to all of it, and SIGKILL to what is left after `grace_s`."""
@@ -109,7 +88,7 @@ class HostJob:
         self._output.close()
         shutil.rmtree(self._work, ignore_errors=True)
         self._engine.noted.forget(self._task.process_id)
-        self._forget(self)
+        self._engine.jobs.forget(self)
 
     def _live(self) -> Generator[None, None, Outcome]:
         """Begin to end; returns the outcome."""
@@ -258,14 +237,3 @@ class HostJob:
             memory_bytes=self._task.memory_bytes,
             grace_s=self._engine.grace_s,
         )
-
-    def _say(self, line: str) -> None:
-        self._said.append(line + "\n")
-
-
-def free_port() -> int:
-    """Return a port of this host that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -6,8 +6,9 @@ import os
 import selectors
 from dataclasses import dataclass
 
+from pollinator_magic.executors import lines
+
 _READ_BYTES = 64 * 1024
-_LINE_BYTES = 64 * 1024
 
 
 @dataclass
@@ -68,10 +69,8 @@ class MergedOutput:
 
 
 def _whole_lines(source: _Source, data: bytes) -> bytes:
-    """Return the finished lines; a carriage return ends one too, so that progress bars move."""
+    """Return the finished lines, and keep the rest."""
     text = source.unfinished + data
-    end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-    if end == 0 and len(text) > _LINE_BYTES:
-        end = len(text)
+    end = lines.finished(text)
     source.unfinished = text[end:]
     return text[:end]

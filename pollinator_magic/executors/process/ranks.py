@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pollinator_magic.executors import sessions
+from pollinator_magic.executors.exitstatus import memory_words, status_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pollinator_magic.executors.guardian import Guardian
-    from pollinator_magic.executors.output import MergedOutput
+    from pollinator_magic.executors.process.output import MergedOutput
 
 _MEMORY_INTERVAL_S = 0.2
-_MEBIBYTE = 1024 * 1024
 
 
 @dataclass
@@ -161,15 +161,5 @@ class Ranks:
                 and sessions.proportional_bytes(running) > self._memory_bytes
             ):
                 where = f" on node {node}" if self._ranks[-1].node > 0 else ""
-                self._over_memory = f"Killed: used more than {self._memory_bytes // _MEBIBYTE}Mi of memory{where}"
+                self._over_memory = memory_words(self._memory_bytes, where)
                 self.kill()
-
-
-def status_words(status: int) -> str:
-    """Say how a program ended; shells report the signal that killed a program as 128 more than its number."""
-    number = -status if status < 0 else status - 128
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"exit status {status}"
-    return f"exit status {status} (killed by {name})" if status > 0 else f"killed by signal {number} ({name})"
