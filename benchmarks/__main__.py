@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from datetime import date
 
-from benchmarks import figures, firstline, hello, labext, load, log, push, queue, server, tree, warm
+from benchmarks import engines, figures, firstline, hello, labext, load, log, push, queue, server, tree, warm
 from benchmarks.report import Options
 
 _ALL = {
@@ -25,6 +25,7 @@ _ALL = {
     "labext": labext,
     "queue": queue,
     "tree": tree,
+    "engines": engines,
 }
 
 
