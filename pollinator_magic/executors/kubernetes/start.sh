@@ -20,9 +20,17 @@ tell() { # the signal $1 to all that a process of ours has started
     kill -"$1" "-$2" || kill -"$1" "$2"
 }
 
-tell_all() {
+tell_all() { # those too that are being started: they look for what was told before they were seen to run
+    mkdir -p "$own/told/$1"
     for file in "$own"/running.*; do
         [ ! -e "$file" ] || tell "$1" "$(cat "$file")"
+    done
+}
+
+started() { # what is called $1 runs as the process $2
+    echo "$2" > "$own/running.$1"
+    for signal in TERM KILL; do
+        [ ! -e "$own/told/$signal" ] || tell "$signal" "$2"
     done
 }
 
@@ -37,8 +45,9 @@ await() { # the end of a child, whatever signals come meanwhile
 run_init() {
     POLLINATOR_EXPORTS=$shared/exports.new $lead /bin/sh -c "{ $init
 } && { umask 077; POLLINATOR_PWD=\$PWD; export POLLINATOR_PWD; export -p > \"\$POLLINATOR_EXPORTS\"; }" 2>&3 3>&- &
-    echo $! > "$own/running.init"
-    await $!
+    init_process=$!
+    started init "$init_process"
+    await "$init_process"
     status=$?
     rm -f "$own/running.init"
     if [ "$status" -eq 0 ] && [ -n "$asked_to_end" ]; then status=143; fi
@@ -86,7 +95,7 @@ rank() {
         $lead /bin/sh -c "$line" 2>&3 3>&- &
     fi
     program=$!
-    echo "$program" > "$own/running.$1"
+    started "$1" "$program"
     wait "$program"
     status=$?
     rm -f "$own/running.$1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,34 @@ def test_when_one_rank_fails_the_others_are_ended_and_it_is_named(pod):
 def test_what_a_rank_does_not_end_by_itself_is_killed(pod):
     log, status = pod.run('[ "$SLURM_PROCID" = 0 ] && exit 5; trap "" TERM; while :; do sleep 1; done', per_node=2)
     assert status == 5, log
+
+
+def slow_to_start(pod, what_happens_before):
+    """Return a PATH with which rank 1 starts only after this has happened."""
+    tools = pod.own.parent / "tools"
+    tools.mkdir()
+    real = shutil.which("mkfifo")
+    slow = tools / "mkfifo"
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *output.1) {what_happens_before} ;; esac\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    return f"{tools}:{os.environ['PATH']}"
+
+
+def test_a_rank_that_starts_when_another_has_failed_is_ended_too(pod):
+    told = pod.own / "told" / "KILL"
+    path = slow_to_start(pod, f"until [ -e {told} ]; do sleep 0.05; done")
+    log, status = pod.run('[ "$SLURM_PROCID" = 0 ] && exit 5; exec sleep 600', per_node=2, PATH=path)
+    assert status == 5, log
+
+
+def test_a_rank_that_starts_when_the_pod_has_been_asked_to_end_is_asked_too(pod):
+    asked = pod.own / "asked"
+    path = slow_to_start(pod, f"touch {asked}; until [ -e {pod.own}/told/TERM ]; do sleep 0.05; done")
+    process = pod.start("exec sleep 600", per_node=2, PATH=path)
+    eventually(lambda: asked.exists() or (pod.own / "running.1").exists())
+    process.send_signal(signal.SIGTERM)
+    log, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, log
 
 
 def test_a_pod_that_is_asked_to_end_asks_its_programs(pod):
