@@ -158,8 +158,16 @@ class SlurmCluster:
         self._until(lambda: self.states().get(job) == "RUNNING")
 
     def wait_until_forgotten(self, job: str) -> None:
-        """Return when the controller does not know the job any more, and only accounting does."""
+        """Return when the controller does not know the job any more, and accounting knows how it has ended.
+
+        After slurmdbd was away it knows at first that one was cancelled, and up to ten seconds later by whom.
+        """
+
+        def has_end() -> bool:
+            return self.run("sacct", "-n", "-X", "-o", "End", "-j", job).strip()[:1].isdigit()
+
         self._until(lambda: not self.run("scontrol", "show", "job", job, check=False))
+        self._until(has_end)
 
     def counting_commands(self, directory: Path) -> Path:
         """Make a directory of Slurm's commands that write a line into the file `asked` each time."""
