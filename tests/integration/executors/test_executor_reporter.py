@@ -88,7 +88,7 @@ def test_closing_survives_a_lost_reply(site, process, reporter, proxy, errors, s
 
 def test_a_cancellation_is_noticed_by_a_job_that_says_nothing(site, process, reporter):
     site.user.cancel(process.processid)
-    eventually(lambda: reporter.loss, within_s=5)
+    eventually(lambda: reporter.loss)
     assert reporter.loss is Loss.CANCELLED
     assert not reporter.close([])
     assert site.user.process(process.processid).status is ProcessState.CANCELLED
@@ -98,7 +98,7 @@ def test_a_process_that_the_server_gave_to_the_queue_again_is_lost(site, process
     with site.owner() as owner:
         owner.remove_executor(site.host)
     reporter.say("late\n")
-    eventually(lambda: reporter.loss, within_s=5)
+    eventually(lambda: reporter.loss)
     assert reporter.loss is Loss.RELEASED
 
 
@@ -108,7 +108,7 @@ def test_a_second_attempt_by_the_same_executor_is_not_mistaken_for_the_first(sit
         owner.approve_executor(site.host)
     again = eventually(lambda: client.assign(1))
     assert again.processid == process.processid
-    eventually(lambda: reporter.loss is Loss.RELEASED, within_s=5)
+    eventually(lambda: reporter.loss is Loss.RELEASED)
     assert site.user.process(process.processid).status is ProcessState.RUNNING
 
 
@@ -124,7 +124,7 @@ def test_a_process_is_closed_at_its_last_moment_even_if_nobody_says_so(site, pro
     import time
 
     reporter.close_at(time.monotonic() + 0.2, ["too late"])
-    assert site.wait(process.processid, within_s=5).errors == ["too late"]
+    assert site.wait(process.processid).errors == ["too late"]
 
 
 @pytest.mark.embedded_colony(reason="its server is stopped")

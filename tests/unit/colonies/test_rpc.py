@@ -181,7 +181,7 @@ def test_a_silent_server_is_given_up_after_the_read_timeout(rpc, server):
 def test_a_silent_server_is_asked_again_where_that_does_no_harm(rpc, server):
     server.plays(sleeps, replies(ALICE))
 
-    assert rpc.call("getusermsg", {}, User, read_timeout_s=0.1).name == "alice"
+    assert rpc.call("getusermsg", {}, User, read_timeout_s=0.5).name == "alice"
 
 
 def test_after_long_waiting_there_is_only_one_retry(rpc, server, monkeypatch):
