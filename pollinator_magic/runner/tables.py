@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -93,7 +94,7 @@ def read_table(file: BinaryIO) -> Any:
         raise Unreadable(f"it is in Parquet, and reading it needs {NEEDED}")
     pa, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     try:
-        found = parquet.ParquetFile(file)
+        found = parquet.ParquetFile(_native(file))
         about = found.metadata
         groups = [about.row_group(number) for number in range(about.num_row_groups)]
         claimed = max(about.num_rows * max(about.num_columns, 1) * 8, sum(group.total_byte_size for group in groups))
@@ -134,10 +135,26 @@ def _check_decoded(size: int) -> None:
         raise Unreadable(f"it would take {size} bytes of memory, which is more than is read here")
 
 
+def _native(file: BinaryIO) -> Any:
+    """Return what Arrow reads without the interpreter.
+
+    Its threads let go of a file when the table has long been returned. If that is one of Python's, they need the
+    interpreter for it, and abort a program that ends at this moment (github.com/apache/arrow/issues/34314).
+    """
+    pa = importlib.import_module("pyarrow")
+    name = getattr(file, "name", None)
+    if isinstance(name, (str, os.PathLike)):
+        return pa.OSFile(os.fspath(name))
+    memory = pa.BufferOutputStream()
+    memory.write(file.read())
+    return pa.BufferReader(memory.getvalue())
+
+
 def _through_parquet(table: Any) -> Any:
     file = io.BytesIO()
     write_table(table, file)
-    return importlib.import_module("pyarrow.parquet").read_table(file)
+    file.seek(0)
+    return read_table(file)
 
 
 def _is_alike(frame: Any, other: Any) -> bool:

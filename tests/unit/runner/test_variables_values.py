@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 import tracemalloc
 
 import numpy as np
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from sameness import assert_same
 
-from pollinator_magic.runner import variables
+from pollinator_magic.runner import tables, variables
 from pollinator_magic.runner.variables import TooLarge, Unsupported, formats, load, save
 from tests.fuzz.effort import effort
 
@@ -184,6 +186,43 @@ def test_a_frame_travels_in_parquet_where_both_sides_can(tmp_path):
     assert save(frame, tmp_path, "x", reads=formats())["format"] == "parquet"
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "x.parquet"), frame)  # anybody can read it
     assert save(frame["n"], tmp_path, "x", reads=formats())["format"] == "parquet"
+
+
+class Asked:
+    """A file of Python's that remembers who has read it."""
+
+    def __init__(self, *where) -> None:
+        super().__init__(*where)
+        self.by = set()
+
+    def read(self, *size):
+        self.by.add(threading.current_thread())
+        return super().read(*size)
+
+    def seek(self, *where):
+        self.by.add(threading.current_thread())
+        return super().seek(*where)
+
+
+class AskedMemory(Asked, io.BytesIO):
+    pass
+
+
+class AskedFile(Asked, io.FileIO):
+    pass
+
+
+@pytest.mark.parametrize("kind", [AskedMemory, AskedFile])
+def test_threads_of_arrow_never_read_a_file_of_pythons(kind, tmp_path):
+    # They let go of it after the table was returned: a program that ended at that moment was aborted.
+    table = pa.table({name: range(1000) for name in "abc"})
+    stored = tmp_path / "table.parquet"
+    with stored.open("wb") as sink:
+        tables.write_table(table, sink)
+    file = kind(stored.read_bytes() if kind is AskedMemory else str(stored))
+
+    assert tables.read_table(file).equals(table)
+    assert file.by <= {threading.current_thread()}
 
 
 def test_a_frame_that_parquet_would_change_travels_in_columns(tmp_path):
