@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pollinator_magic.jobs import Session, submit
@@ -51,6 +52,11 @@ def log_of(view):
 
 def line(view, text: str):
     return log_of(view).locator(".pollinator-Log-text").get_by_text(text, exact=True)
+
+
+def last_tick(view) -> int:
+    """Return the number of the last `tick` in the page, once one is there: earlier ones may have left it again."""
+    return int(log_of(view).get_by_text(re.compile(r"^tick \d+$")).last.inner_text().split()[1])
 
 
 def in_sight(view) -> list[int]:

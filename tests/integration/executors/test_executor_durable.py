@@ -234,7 +234,7 @@ def test_a_process_that_the_server_has_given_up_on_does_not_run_beside_its_forme
     worker = durable.separate()
     beside = "for pid in $(cat /cfs/runs); do ps -o stat= -p $pid | grep -v Z && echo $pid runs; done"
     process_id = site.submit(
-        f"touch /cfs/runs; {beside}; {NOTE}; {UNTIL_TOLD}", conditions={"walltime": 20}, maxexectime=3
+        f"touch /cfs/runs; {beside}; {NOTE}; {UNTIL_TOLD}", conditions={"walltime": 20}, maxexectime=6
     )
     eventually(durable.runs)
     durable.kill(worker)
@@ -391,7 +391,7 @@ def test_what_an_earlier_attempt_has_said_is_no_variable_of_the_next(durable, si
     monkeypatch.setattr(records, "forget_attempt", lambda *_: None)  # as other servers do
     worker = durable.separate()
     process_id = site.submit(
-        f"{NOTE}; {UNTIL_TOLD}; env", conditions={"walltime": 20}, maxexectime=3, env={"MINE": "1", "NODES": "of mine"}
+        f"{NOTE}; {UNTIL_TOLD}; env", conditions={"walltime": 20}, maxexectime=6, env={"MINE": "1", "NODES": "of mine"}
     )
     eventually(lambda: "SLURM-JOBID" in attributes(site.user.process(process_id)))
     durable.kill(worker)

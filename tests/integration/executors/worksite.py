@@ -26,7 +26,7 @@ from pollinator_magic.executors.process.engine import ProcessEngine
 from pollinator_magic.executors.worker import Worker
 from pollinator_magic.settings import Connection, Server
 from tests.place import environment
-from tests.waiting import eventually
+from tests.waiting import WAIT_S, eventually
 
 UNTIL_TOLD = "while [ ! -e /cfs/go ]; do sleep 0.02; done"
 
@@ -100,7 +100,7 @@ class Site:
         self._submitted.append(self.user.submit(self.spec(command, *args, **fields)).processid)
         return self._submitted[-1]
 
-    def wait(self, process_id, *, state=None, within_s=30.0):
+    def wait(self, process_id, *, state=None, within_s=WAIT_S):
         """Return the process once it is closed, or in `state`."""
 
         def arrived():

@@ -100,7 +100,8 @@ def test_an_init_command_runs_once_before_all_ranks(grounds):
     needs_files(grounds)
     init = "echo init; export COLOUR='light \"green\"'; mkdir -p /tmp/sub; cd /tmp"
     log, error = grounds.run('echo "$COLOUR $PWD"', init_command=init, nodes=2, processes_per_node=2)
-    assert (log, error) == ("init\n" + 'light "green" /tmp\n' * 4, "")
+    assert error == ""
+    assert sorted(log.splitlines()) == ["init", *['light "green" /tmp'] * 4]  # in each pod's order, not in that of all
     assert list((grounds.fs_dir / ".init").iterdir()) == []
 
 
@@ -145,8 +146,8 @@ def test_a_job_that_ignores_its_cancellation_is_killed(grounds):
 
 
 def test_a_job_that_runs_too_long_for_itself_is_ended_and_its_log_is_kept(grounds):
-    log, error = grounds.run("echo begun; sleep 600", walltime_s=3)
-    assert (log, error) == ("begun\n", "Stopped: ran longer than its walltime of 3 s")
+    log, error = grounds.run("echo begun; sleep 600", walltime_s=8)
+    assert (log, error) == ("begun\n", "Stopped: ran longer than its walltime of 8 s")
 
 
 def test_a_job_goes_on_without_its_worker_and_is_taken_up_where_its_log_was_left(grounds):

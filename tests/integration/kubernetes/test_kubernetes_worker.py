@@ -91,10 +91,10 @@ def test_a_cancelled_process_ends_its_pods(site, worker):
 
 
 def test_a_job_that_runs_too_long_is_ended_and_says_so(site, worker):
-    conditions = {"walltime": 4}
-    process = site.wait(site.submit("echo begun; sleep 600", conditions=conditions, maxexectime=3))
+    conditions = {"walltime": 9}
+    process = site.wait(site.submit("echo begun; sleep 600", conditions=conditions, maxexectime=8))
     assert process.status is ProcessState.FAILED
-    assert process.errors == ["Stopped: ran longer than its walltime of 4 s"]
+    assert process.errors == ["Stopped: ran longer than its walltime of 9 s"]
     assert "begun" in site.log(process.processid)
     eventually(lambda: not site.grounds.replay.jobs)
 

@@ -24,9 +24,9 @@ def test_a_job_whose_nodes_are_taken_is_started_again_and_ends_once(nodes, clust
 
 @pytest.mark.parametrize("settings", [{"partition": "cheap"}, {"requeue": False}])
 def test_a_job_that_is_ended_for_another_and_not_started_again_is_told_so(nodes, cluster, settings):
-    follower = Follower(
-        nodes.engine(**settings).start(task("trap 'echo asked; exit 0' TERM; echo on; sleep 600 & wait"))
-    )
+    # Slurm tells one process after the other: a program that is done at once may be so before its script is told.
+    saving = "trap 'echo asked; sleep 1; exit 0' TERM; echo on; sleep 600 & wait"
+    follower = Follower(nodes.engine(**settings).start(task(saving)))
     follower.until(lambda: follower.text == "on\n" and follower.job.attributes)
     number = follower.job.attributes["SLURM-JOBID"]
 

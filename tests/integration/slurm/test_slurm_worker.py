@@ -158,7 +158,7 @@ def test_toobig(site, start_worker):
 def test_maxexec_ends_the_job_of_slurm_too(site, start_worker, cluster):
     start_worker()
 
-    process, text = done(site, "echo on; sleep 301", maxexectime=4)
+    process, text = done(site, "echo on; sleep 301", maxexectime=12)
 
     assert process.status is ProcessState.FAILED
     assert process.errors == ["Stopped: ran longer than its walltime of 60 s"]
