@@ -84,8 +84,9 @@ def test_results_of_a_failed_job_come_home(site, worker):
 def test_a_job_that_runs_longer_than_its_walltime_is_stopped_and_its_results_come_home(site, worker, runtime):
     mounts, label = site.project({"main.sh": "echo half > $PROJECT_DIR/result/x.txt; echo on; sleep 301\n"})
 
-    process = done(site, "sh $PROJECT_DIR/src/main.sh", maxexectime=15, **mounts)
+    process = done(site, "sh $PROJECT_DIR/src/main.sh", maxexectime=25, **mounts)
 
+    assert site.log(process.processid).startswith("on\n")
     assert process.errors == ["Stopped: ran longer than its walltime of 120 s"]
     assert site.pull(label) == {"x.txt": "half\n"}
     eventually(lambda: not runtime.containers())

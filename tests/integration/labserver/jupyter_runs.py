@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.colony_server import RunningColony
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 @dataclass(frozen=True)
