@@ -20,6 +20,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 IS_CLEAN = "() => window.jupyterapp.shell.currentWidget.context.model.dirty === false"
 IS_DIRTY = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+JOB_OF_CARD = """number => window.jupyterapp.shell.currentWidget.content.widgets[number].model.outputs.toJSON()
+    .find(output => output.metadata?.pollinator?.job).metadata.pollinator.job"""
 HAS_CARD = """number => window.jupyterapp.shell.currentWidget.content.widgets[number].model.outputs.toJSON()
     .some(output => output.metadata?.pollinator?.job)"""
 CANCELLED = re.compile(r"/cancel\b")
@@ -218,9 +220,7 @@ def test_a_job_is_attached_in_a_new_cell_that_loads_what_it_needs(new_notebook, 
     page.evaluate(RUN_ALL)
     mark(page, 1).get_by_text("Running").wait_for()
     page.wait_for_function(KERNEL_IS_IDLE)
-    job_id = page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.get(0).metadata.pollinator.job"
-    )
+    job_id = page.evaluate(JOB_OF_CARD, 1)
 
     page.evaluate("n => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = n; }", 1)
     page.evaluate(f"id => void ({ATTACH})(id)", job_id)
@@ -231,7 +231,19 @@ def test_a_job_is_attached_in_a_new_cell_that_loads_what_it_needs(new_notebook, 
     output(page, 2).get_by_text("success after").wait_for()
 
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
-    page.wait_for_function(KERNEL_IS_IDLE)
-    page.evaluate(f"id => void ({ATTACH})(id)", job_id)
+    page.evaluate(f"id => void ({ATTACH})(id)", job_id)  # at once, when it is not yet known to be idle
     output(page, 3).get_by_text("success after").wait_for()
     assert "%load_ext pollinator_magic" in cell(page, 3).locator(".cm-content").inner_text()
+
+
+def test_a_job_is_attached_while_the_kernel_works_and_followed_when_it_has_done(new_notebook, go):
+    work = f"import os, time\nprint('busy', flush=True)\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)"
+    page = new_notebook(LOAD, job(go, options="--detach"), work)
+    page.evaluate(RUN_ALL)
+    output(page, 2).get_by_text("busy", exact=True).wait_for()
+
+    page.evaluate("n => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = n; }", 2)
+    page.evaluate(f"id => void ({ATTACH})(id)", page.evaluate(JOB_OF_CARD, 1))
+    cell(page, 3).locator(".cm-content").get_by_text("%pollinator attach").wait_for()
+    go.touch()
+    output(page, 3).get_by_text("success after").wait_for()
