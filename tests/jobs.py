@@ -16,6 +16,16 @@ WAIT_S = 60
 ENDLESS = "import time\nprint('begun', flush=True)\nwhile True: time.sleep(0.1)"
 
 
+def waiting_for(file: Path, *, says: str = "", then: str = "") -> str:
+    """A program that says something, if anything, waits until there is this file, and does something then.
+
+    It looks for a file rather than reads from a pipe: a test that ends lets go all that wait, also those that have not
+    begun yet, and an interrupt reaches them at once.
+    """
+    said = f"print({says!r}, flush=True)\n" if says else ""
+    return f"import os, time\n{said}while not os.path.exists({str(file)!r}): time.sleep(0.02)\n{then}"
+
+
 def run(session: Session, project: Project, source: str | None = None) -> Job:
     return submit(session, project, source=source).wait(WAIT_S)
 

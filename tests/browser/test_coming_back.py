@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, output, picture
 from tests.browser.conftest import KERNEL_IS_IDLE
+from tests.jobs import waiting_for
 
 pytestmark = pytest.mark.browser
 
@@ -50,13 +51,9 @@ def test_the_first_minute(new_notebook, notebook_7):
 
 
 def test_after_a_restart_of_the_kernel_attach_goes_on_in_the_log(new_notebook, go):
-    job = (
-        f"import os, time\nprint('first', flush=True)\n"
-        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\nprint('second')\n"
-    )
     page = new_notebook(
         LOAD,
-        f"%%pollinate local\n{job}",
+        "%%pollinate local\n" + waiting_for(go, says="first", then="print('second')"),
         "from pathlib import Path\n"
         "(job,) = [path.name for path in Path('.pollinator/jobs').iterdir()]\n"
         "%pollinator attach {job}",

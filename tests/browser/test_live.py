@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
+from tests.jobs import waiting_for
 
 pytestmark = pytest.mark.browser
 
@@ -15,13 +16,7 @@ INTERRUPT = "() => void window.jupyterapp.commands.execute('notebook:interrupt-k
 
 def job(go: Path, *, options: str = "", then: str = "print('ended')") -> str:
     """A cell whose job says that it has begun, and ends when there is a file."""
-    return (
-        f"%%pollinate local {options}\n"
-        "import os, time\n"
-        "print('begun', flush=True)\n"
-        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
-        f"{then}"
-    )
+    return f"%%pollinate local {options}\n{waiting_for(go, says='begun', then=then)}"
 
 
 @pytest.mark.parametrize("notebook_7", [False, True], ids=["JupyterLab", "Notebook 7"])
@@ -58,9 +53,8 @@ def test_the_next_cell_of_run_all_waits(new_notebook, go):
 
 def test_a_detached_card_goes_to_success_while_another_cell_runs(new_notebook, go, tmp_path):
     stop = tmp_path / "stop"
-    busy = f"import os, time\nprint('busy', flush=True)\nwhile not os.path.exists({str(stop)!r}): time.sleep(0.02)"
     then = "for name in ('a.txt', 'b.csv'): open(f'result/{name}', 'w').write('x,y\\n1,2\\n')"
-    page = new_notebook(LOAD, job(go, options="--detach", then=then), busy)
+    page = new_notebook(LOAD, job(go, options="--detach", then=then), waiting_for(stop, says="busy"))
 
     page.evaluate(RUN_ALL)
     output(page, 2).get_by_text("busy", exact=True).wait_for()

@@ -23,7 +23,7 @@ from pollinator_magic.jobs import Job, submit
 from pollinator_magic.jobs.ledger import Entry, Ledger
 from pollinator_magic.project import Project
 from tests.commandline import CommandLine
-from tests.jobs import ENDLESS, WAIT_S, contents, own_lines, run
+from tests.jobs import ENDLESS, WAIT_S, contents, own_lines, run, waiting_for
 from tests.place import environment
 from tests.waiting import eventually
 
@@ -386,8 +386,7 @@ def test_an_executor_serves_jobs_until_it_is_told_to_stop_and_finishes_what_runs
         )
         theirs = project.with_options(executors=[name])
         first = run(session, theirs, "open('result/x', 'w').write('served'); print('served')")
-        waits = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)\nprint('done')"
-        last = submit(session, theirs, source=waits)
+        last = submit(session, theirs, source=waiting_for(tmp_path / "go", then="print('done')"))
         eventually(lambda: last.state is ProcessState.RUNNING)
         serving.send_signal(signal.SIGTERM)
         (tmp_path / "go").touch()

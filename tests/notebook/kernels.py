@@ -238,9 +238,3 @@ def loaded_kernel(directory: Path, *, front_end: type[F] = FrontEnd, go: Path | 
     finally:
         (go or directory / "go").touch()
         kernel.close()
-
-
-def waiting_for(file: Path, *, says: str = "", then: str = "") -> str:
-    """A program that says something, if anything, waits until there is this file, and does something then."""
-    said = f"print({says!r}, flush=True)\n" if says else ""
-    return f"import os, time\n{said}while not os.path.exists({str(file)!r}): time.sleep(0.02)\n{then}"

@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from tests.notebook.kernels import NEWEST, VERSIONS, WIDGET, loaded_kernel, put_in_front, waiting_for
+from tests.jobs import waiting_for
+from tests.notebook.kernels import NEWEST, VERSIONS, WIDGET, loaded_kernel, put_in_front
 
 pytestmark = pytest.mark.notebook
 
@@ -32,8 +33,7 @@ def test_a_detached_card_ends_while_another_cell_runs_and_prints_nothing_there(k
     assert "%pollinator attach" in job.plain
     kernel.until(lambda: "begun" in str(kernel.widgets))
 
-    busy = f"while not os.path.exists({str(tmp_path / 'stop')!r}): time.sleep(0.02)"
-    other = kernel.begin(f"import os, time\nprint('other', flush=True)\n{busy}")
+    other = kernel.begin(waiting_for(tmp_path / "stop", says="other"))
     kernel.until(lambda: "other" in other.printed)
     (tmp_path / "go").touch()
     kernel.until(lambda: "a.txt" in job.plain)

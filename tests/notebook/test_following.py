@@ -11,8 +11,9 @@ import os
 import pytest
 
 from pollinator_magic.project import Project
+from tests.jobs import waiting_for
 from tests.notebook.conftest import printed, shown
-from tests.notebook.kernels import LOAD, NEWEST, VERSIONS, WIDGET, loaded_kernel, put_in_front, waiting_for
+from tests.notebook.kernels import LOAD, NEWEST, VERSIONS, WIDGET, loaded_kernel, put_in_front
 
 pytestmark = pytest.mark.notebook
 

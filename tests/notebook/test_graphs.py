@@ -10,8 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.jobs import waiting_for
 from tests.notebook.conftest import error_of, printed, shown
-from tests.notebook.kernels import LOAD, PATIENT, WIDGET, FrontEnd, loaded_kernel, waiting_for
+from tests.notebook.kernels import LOAD, PATIENT, WIDGET, FrontEnd, loaded_kernel
 
 pytestmark = pytest.mark.notebook
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.jobs import waiting_for
 from tests.notebook.conftest import error_of, printed, shown
 
 pytestmark = pytest.mark.notebook
@@ -210,13 +211,7 @@ def test_the_stop_button_ends_following_and_not_the_job(environment, tmp_path):
     try:
         ask(client, LOAD)
         release = tmp_path / "release"
-        cell = (
-            "%%pollinate local --as job\n"
-            "import os, time\n"
-            "print('started', flush=True)\n"
-            f"while not os.path.exists({str(release)!r}): time.sleep(0.05)\n"
-            "print('ended')"
-        )
+        cell = "%%pollinate local --as job\n" + waiting_for(release, says="started", then="print('ended')")
         # A kernel drops what arrives just after an error, as the rest of Run All.
         request = client.execute(cell, stop_on_error=False)
         wait_for_text(client, "started")

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from tests.notebook.kernels import LOAD, NEWEST, WIDGET, loaded_kernel, put_in_front, waiting_for
+from tests.jobs import waiting_for
+from tests.notebook.kernels import LOAD, NEWEST, WIDGET, loaded_kernel, put_in_front
 
 pytestmark = pytest.mark.notebook
 

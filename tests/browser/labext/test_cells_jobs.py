@@ -12,6 +12,7 @@ import pytest
 from tests.browser.cells import LOAD, RUN_ALL, SAVE, cell, output, picture
 from tests.browser.conftest import KERNEL_IS_IDLE
 from tests.browser.themes import dark
+from tests.jobs import waiting_for
 from tests.notebook.kernels import overlay
 
 pytestmark = pytest.mark.browser
@@ -33,13 +34,7 @@ ATTACH = "id => window.jupyterapp.commands.execute('pollinator:attach-job', { id
 
 def job(go, *, options: str = "", then: str = "") -> str:
     """A cell whose job says that it has begun, and ends when there is a file."""
-    return (
-        f"%%pollinate local {options}\n"
-        "import os, time\n"
-        "print('begun', flush=True)\n"
-        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
-        f"{then}"
-    )
+    return f"%%pollinate local {options}\n{waiting_for(go, says='begun', then=then)}"
 
 
 def add_kernel(lab, name: str, **environment: str) -> None:
@@ -237,8 +232,7 @@ def test_a_job_is_attached_in_a_new_cell_that_loads_what_it_needs(new_notebook, 
 
 
 def test_a_job_is_attached_while_the_kernel_works_and_followed_when_it_has_done(new_notebook, go):
-    work = f"import os, time\nprint('busy', flush=True)\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)"
-    page = new_notebook(LOAD, job(go, options="--detach"), work)
+    page = new_notebook(LOAD, job(go, options="--detach"), waiting_for(go, says="busy"))
     page.evaluate(RUN_ALL)
     output(page, 2).get_by_text("busy", exact=True).wait_for()
 

@@ -8,6 +8,7 @@ from tests.browser.cells import LOAD, RUN_ALL, SAVE, output, picture
 from tests.browser.labext.elsewhere import run_elsewhere
 from tests.browser.labext.settings import settings
 from tests.browser.themes import dark
+from tests.jobs import waiting_for
 
 pytestmark = pytest.mark.browser
 
@@ -21,12 +22,7 @@ IN_SIGHT = """cell => {
 
 def detached(go, *, options: str = "", then: str = "pass") -> str:
     """A cell that does not wait for its job, which ends when there is a file."""
-    return (
-        f"%%pollinate local --detach {options}\n"
-        "import os, time\n"
-        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
-        f"{then}"
-    )
+    return f"%%pollinate local --detach {options}\n{waiting_for(go, then=then)}"
 
 
 def toasts(page):

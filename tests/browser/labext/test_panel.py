@@ -9,6 +9,7 @@ from tests.browser.cells import LOAD, RUN_ALL, cell, output, picture
 from tests.browser.jupyterlab import running_lab
 from tests.browser.labext.panel import colony_of, open_page, open_panel, rows, section, submit, wait_for_total
 from tests.browser.themes import DARK, LIGHT, show_in
+from tests.jobs import waiting_for
 
 pytestmark = pytest.mark.browser
 
@@ -32,8 +33,7 @@ def colony(lab):
 
 
 def job(go, options: str = "") -> str:
-    program = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)"
-    return f"%%pollinate local --detach {options}\n{program}"
+    return f"%%pollinate local --detach {options}\n{waiting_for(go)}"
 
 
 def row(panel, text: str):
@@ -72,8 +72,7 @@ def test_a_job_appears_and_is_cancelled_from_its_row_while_another_cell_blocks_t
 ):
     colony.start()
     stop = tmp_path / "stop"
-    busy = f"import os, time\nprint('busy')\nwhile not os.path.exists({str(stop)!r}): time.sleep(0.02)"
-    page = new_notebook(LOAD, job(go, "--each lr=0.1"), busy)
+    page = new_notebook(LOAD, job(go, "--each lr=0.1"), waiting_for(stop, says="busy"))
     panel = open_panel(page)
 
     page.evaluate(RUN_ALL)

@@ -13,6 +13,7 @@ from tests.browser.labext.layout import saved
 from tests.browser.labext.panel import LAUNCHER_HAS_THE_FOCUS, colony_of
 from tests.browser.labext.settings import settings
 from tests.browser.themes import dark
+from tests.jobs import waiting_for
 
 pytestmark = pytest.mark.browser
 
@@ -225,10 +226,7 @@ def test_the_address_of_a_page_that_shows_a_result_leads_to_it(lab, page, job):
 def test_a_listing_of_a_job_that_runs_says_so_and_fills_when_it_has_ended(new_notebook, go):
     page = new_notebook(
         LOAD,
-        "%%pollinate local --detach --as job\n"
-        "import os, pathlib, time\n"
-        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
-        "pathlib.Path('result/late.txt').write_text('late')",
+        "%%pollinate local --detach --as job\n" + waiting_for(go, then="open('result/late.txt', 'w').write('late')"),
         "print(job.id)",
     )
     page.evaluate(RUN_ALL)

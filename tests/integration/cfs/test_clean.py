@@ -5,7 +5,7 @@ from __future__ import annotations
 from cleaning import clean, objects, program, readable, revisions, snapshots
 
 from pollinator_magic.jobs import Job, submit
-from tests.jobs import WAIT_S, contents, follow_until_text, run
+from tests.jobs import WAIT_S, contents, follow_until_text, run, waiting_for
 
 
 def test_old_jobs_leave_nothing_and_the_newest_keeps_everything(session, project):
@@ -76,10 +76,7 @@ def test_a_waiting_job_whose_files_were_deleted_since_runs_after_the_cleaning(se
 
 def test_a_running_job_ends_as_if_nothing_had_happened(session, project, tmp_path):
     sign = tmp_path / "go on"
-    wait = f"while not os.path.exists({str(sign)!r}): time.sleep(0.02)"
-    running = submit(
-        session, project, source=f"import os, time\nprint('begun', flush=True)\n{wait}\n{program('to the end')}"
-    )
+    running = submit(session, project, source=waiting_for(sign, says="begun", then=program("to the end")))
     follow_until_text(running)
     (data,) = session.client.revisions(f"/pollinator/{project.name}/data", "hello.txt")
     (project.data / "hello.txt").write_text("changed meanwhile")

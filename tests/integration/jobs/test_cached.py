@@ -14,7 +14,7 @@ from pollinator_magic.jobs.parameters import combinations
 from pollinator_magic.jobs.submission import find_cached, submit
 from pollinator_magic.jobs.sweep import submit_each
 from pollinator_magic.project import Project, Runner
-from tests.jobs import ENDLESS, WAIT_S, follow_until_text, run, write
+from tests.jobs import ENDLESS, WAIT_S, follow_until_text, run, waiting_for, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,10 +184,8 @@ def test_other_data_is_another_run_and_its_return_is_not(session, project, earli
 
 def test_a_job_that_may_have_read_other_data_than_it_was_submitted_with_is_not_found(session, project, tmp_path):
     release = tmp_path / "release"
-    cell = (
-        f"import os, time\nprint('begun', flush=True)\nwhile not os.path.exists({str(release)!r}): time.sleep(0.05)\n"
-    )
-    slow = submit(session, project, source=cell + CELL)
+    cell = waiting_for(release, says="begun", then=CELL)
+    slow = submit(session, project, source=cell)
     follow_until_text(slow)
     before = (project.data / "hello.txt").read_bytes()
     write(project.data, {"hello.txt": "changed"})
@@ -196,7 +194,7 @@ def test_a_job_that_may_have_read_other_data_than_it_was_submitted_with_is_not_f
     slow.wait(WAIT_S)
     write(project.data, {"hello.txt": before})
 
-    assert find_cached(session, project, source=cell + CELL) is None
+    assert find_cached(session, project, source=cell) is None
 
 
 @pytest.mark.parametrize("cell", ["raise SystemExit(1)", ENDLESS])

@@ -20,7 +20,7 @@ from pollinator_magic.jobs.steps import StepState
 from pollinator_magic.jobs.submission import submit
 from pollinator_magic.jobs.workflow import Workflow
 from pollinator_magic.project import Project, Runner
-from tests.jobs import ENDLESS, WAIT_S, own_lines
+from tests.jobs import ENDLESS, WAIT_S, own_lines, waiting_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -323,7 +323,7 @@ def test_a_step_that_runs_when_another_fails_is_stopped_by_that(session, collect
     begun = tmp_path / "begun"
     steps = {
         "runs": (f"open({str(begun)!r}, 'w')\n{ENDLESS}", []),
-        "fails": (f"import os, time\nwhile not os.path.exists({str(begun)!r}): time.sleep(0.02)\n1 / 0", []),
+        "fails": (waiting_for(begun, then="1 / 0"), []),
         "never": ("print(1)", ["runs", "fails"]),
     }
     graph = collect(steps).submit(session)
