@@ -170,7 +170,9 @@ class EmbeddedPlace(Place):
         super().__init__(own.server, own.colony, own.owner_key, directory)
         self.stop = own.stop
         self.start = own.start
-        self.storages = {"directory": DirectorySettings(directory / "objects")}
+        objects = directory / "objects"
+        objects.mkdir(mode=0o700)  # which an embedded colony has from its beginning
+        self.storages = {"directory": DirectorySettings(objects)}
 
 
 def environment(connection: Connection, owner_key: PrivateKey | None = None) -> dict[str, str]:

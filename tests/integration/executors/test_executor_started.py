@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from worksite import Site
+from worksite import UNTIL_TOLD, Site, read_until, tell
 
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ExecutorState, ProcessState
@@ -97,19 +97,21 @@ def metrics(port):
 
 def test_a_configured_executor_runs_jobs_logs_objects_serves_metrics_and_drains(site, terminal, port):
     terminal.write(f'metrics = "{port}"\nlog-format = "json"')
-    waits = "while [ ! -e /cfs/go ]; do sleep 0.02; done"
     with terminal.running() as serving:
         one = terminal.registered()
         first = site.submit("echo hello; exit 7")
         assert site.wait(first).status is ProcessState.FAILED
         assert site.log(first) == "hello\n"
-        last = site.submit(waits)
+        last = site.submit(UNTIL_TOLD)
         site.wait(last, state=ProcessState.RUNNING)
         eventually(lambda: metrics(port)["pollinator_executor_jobs_running"] == "1.0")
         counted = metrics(port)
         serving.send_signal(signal.SIGTERM)
-        (site.directory / "fs" / "go").touch()
-        said, errors = serving.communicate(timeout=WAIT_S)
+        errors = read_until(serving, "Told to stop")
+        tell(site)
+        errors += serving.stderr.read()
+        said = serving.stdout.read()
+        serving.wait(WAIT_S)
     assert (one.place, one.executortype) == ("under the desk", "container-executor")
     assert site.wait(last).status is ProcessState.SUCCESS
     assert (serving.returncode, said) == (0, "")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-from worksite import UNTIL_TOLD, gone, tell
+from worksite import UNTIL_TOLD, gone, read_until, tell
 
 from pollinator_magic.colonies.keys import PrivateKey
 from pollinator_magic.colonies.models import ProcessState
@@ -56,11 +56,6 @@ Worker(connection, owner_key, ProcessEngine(fs_dir, cpu_millis=2000), name=name,
 def separate_worker(site, key, **connection):
     command = [sys.executable, "-c", SEPARATE_WORKER, site.host, str(site.directory / "fs")]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=site.environment(key, **connection))
-
-
-def read_until(worker, text):
-    while text not in (line := worker.stderr.readline()):
-        assert line
 
 
 def test_what_a_killed_worker_was_running_is_ended_and_run_again_by_the_next(site):

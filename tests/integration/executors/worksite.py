@@ -182,6 +182,16 @@ def tell(site):
     (site.directory / "fs" / "go").touch()
 
 
+def read_until(program, text):
+    """Read what a program says to stderr until this is in it; return that. The rest is to be read from there too."""
+    said = ""
+    while text not in said:
+        line = program.stderr.readline()
+        assert line, said
+        said += line
+    return said
+
+
 def gone(pid):
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
